@@ -1,0 +1,108 @@
+package diff
+
+import (
+	"bufio"
+	"crypto/rand"
+	"fmt"
+	"os"
+
+	"github.com/spliosync/spliosync/internal/vfs"
+)
+
+// candidate writes a snapshot that may become the next one. It goes to a
+// temporary file until stage.
+type candidate struct {
+	encoder
+	store  *Store
+	file   vfs.File // nil once staged or aborted
+	out    *bufio.Writer
+	buf    []byte
+	err    error // the first error; nothing is written after it
+	staged bool
+}
+
+func newCandidate(s *Store, base snapshotID, columns []string, bits uint8) (*candidate, error) {
+	h := header{partitionBits: bits, base: base, check: s.dig.check, scope: s.opts.Scope, columns: columns}
+	rand.Read(h.id[:])
+	c := &candidate{
+		encoder: encoder{id: h.id, size: recordSize(len(columns)), max: blockRecords(len(columns))},
+		store:   s,
+	}
+	f, err := s.fs.OpenFile(c.temp(), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return nil, fmt.Errorf("diff: create %s: %w", s.path(c.temp()), err)
+	}
+	c.file, c.out = f, bufio.NewWriterSize(f, 256<<10)
+	if err := c.raw(h.marshal()); err != nil {
+		c.abort()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *candidate) temp() string { return tempPrefix + c.id.String() }
+
+// raw writes bytes; after the first error it does nothing but return it.
+func (c *candidate) raw(b []byte) error {
+	if c.err == nil {
+		if _, err := c.out.Write(b); err != nil {
+			c.err = fmt.Errorf("diff: write %s: %w", c.store.path(c.temp()), err)
+		}
+	}
+	return c.err
+}
+
+// write writes the records of a partition, which may be none.
+func (c *candidate) write(partition uint32, records []byte) error {
+	for len(records) > 0 {
+		n := min(len(records), c.max*c.size)
+		c.buf = c.block(c.buf[:0], partition, records[:n])
+		if err := c.raw(c.buf); err != nil {
+			return err
+		}
+		records = records[n:]
+	}
+	return c.err
+}
+
+// stage ends the file, makes it durable and gives it its staged name.
+func (c *candidate) stage() (id string, err error) {
+	if err := c.raw(c.end(nil)); err != nil {
+		return "", err
+	}
+	fail := func(err error) (string, error) {
+		c.err = fmt.Errorf("diff: write %s: %w", c.store.path(c.temp()), err)
+		return "", c.err
+	}
+	if err := c.out.Flush(); err != nil {
+		return fail(err)
+	}
+	if err := c.file.Sync(); err != nil {
+		return fail(err)
+	}
+	err = c.file.Close()
+	c.file = nil
+	if err != nil {
+		return fail(err)
+	}
+	if err := c.store.fs.Rename(c.temp(), stagedPrefix+c.id.String()); err != nil {
+		return fail(err)
+	}
+	c.staged = true
+	if err := c.store.fs.SyncDir("."); err != nil {
+		return fail(err)
+	}
+	return c.id.String(), nil
+}
+
+// abort removes the temporary file, unless it was staged. It may be repeated.
+func (c *candidate) abort() {
+	if c.file != nil {
+		_ = c.file.Close() // the file is not to be kept
+		c.file = nil
+	}
+	if !c.staged && c.store.fs != nil {
+		_ = c.store.remove(c.temp()) // what stays is removed by the next Begin
+		c.staged = true
+	}
+}

@@ -1,0 +1,126 @@
+package diff
+
+import (
+	"iter"
+	"math/bits"
+)
+
+// MaxColumns is the largest number of columns of a run.
+const MaxColumns = 256
+
+// Kind says what a [Change] is.
+type Kind uint8
+
+// The kinds of change.
+const (
+	// New: the record is not in the last snapshot, or is unconfirmed there and
+	// this run can tell (see [RunOptions]).
+	New Kind = iota + 1
+	// Changed: at least one cell is not as it was.
+	Changed
+	// Due: the record is to be sent whatever changed, because it was marked
+	// with [Store.MarkDue] or because the run refreshes.
+	Due
+	// Conflict: the record shares its key with another that says otherwise,
+	// and the policy is [RejectDuplicates]. It is not to be sent; its key keeps
+	// its earlier state.
+	Conflict
+	// Gone: a key of the last snapshot that no record of the run has.
+	Gone
+)
+
+var kindNames = [...]string{"", "new", "changed", "due", "conflict", "gone"}
+
+// String returns the kind in one lower-case word.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return ""
+}
+
+// Change is one verdict of a run that calls for something.
+type Change struct {
+	Seq  int64 // the number given to [Feed.Put]; 0 for Gone
+	Kind Kind
+	// Columns are those that changed: all of them for New, the changed ones
+	// for Changed and Due (for Due there may be none), none otherwise.
+	Columns Columns
+	// Unconfirmed: the key is in the last snapshot, but nobody knows whether
+	// the destination has it, so that a row about it should be a full one.
+	Unconfirmed bool
+}
+
+// Columns is a set of column numbers, in the order given to [Store.Begin].
+// Its zero value is the empty set; sets are comparable with ==.
+type Columns [MaxColumns / 64]uint64
+
+// Has reports whether column i is in the set.
+func (c Columns) Has(i int) bool {
+	return i >= 0 && i < MaxColumns && c[i/64]>>(i%64)&1 == 1
+}
+
+// Len returns the number of columns in the set.
+func (c Columns) Len() (n int) {
+	for _, w := range c {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// All yields the column numbers in ascending order.
+func (c Columns) All() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, w := range c {
+			for ; w != 0; w &= w - 1 {
+				if !yield(i*64 + bits.TrailingZeros64(w)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (c *Columns) add(i int) { c[i/64] |= 1 << (i % 64) }
+
+// allColumns is the set of the first n columns.
+func allColumns(n int) (c Columns) {
+	for i := range n {
+		c.add(i)
+	}
+	return c
+}
+
+// Summary is what [Run.Compare] found. Every record that was put is in exactly
+// one of the counts from Rejected to Due:
+//
+//	Read = Rejected + Conflicting + Duplicate + HeldBack + Unchanged + New + Changed + Due
+type Summary struct {
+	Read        int64 // records put
+	Rejected    int64 // put without cells
+	Conflicting int64 // records of kind Conflict
+	Duplicate   int64 // surplus records of a key, identical or outdone by policy
+	HeldBack    int64 // new, but not among the known keys
+	Unchanged   int64
+	New         int64
+	Changed     int64
+	Due         int64
+
+	Unusable int64 // those of Rejected that were put without a key
+	Previous int64 // records in the last snapshot; 0 in a first run
+	Gone     int64 // keys that nobody put, and that are dropped
+	Kept     int64 // keys that nobody put, and that keep their state all the same
+	First    bool  // there is no earlier snapshot
+
+	Columns []ColumnSummary // in the order given to Begin
+	Dropped []string        // columns of the last snapshot that the run lacks
+}
+
+// ColumnSummary counts what happened in one column.
+type ColumnSummary struct {
+	Name string
+	// Changed counts the records of kind Changed or Due with this column in
+	// their set. For a column that is new they are those with a value in it.
+	Changed int64
+	Added   bool // the last snapshot does not have the column
+}

@@ -1,0 +1,107 @@
+// Package diff finds what changed in a set of keyed records since the last
+// delivered run, and remembers it as digests: of what it is given, no value
+// and no key is ever written down.
+//
+// A run takes every record of today with [Feed.Put], then [Run.Compare] joins
+// them with the last published snapshot, and [Run.Changes] tells, in the order
+// of the records, what is new, changed (with the columns) or due, and how many
+// are gone:
+//
+//	store, err := diff.Open(dir, diff.Options{Scope: "acme/email"})
+//	run, err := store.Begin(ctx, []string{"firstname", "points"}, diff.RunOptions{})
+//	feed := run.Feed()
+//	err = feed.Put(1, []byte("ann@example.net"), [][]byte{[]byte("Ann"), []byte("7")})
+//	summary, err := run.Compare(ctx)
+//	for change, err := range run.Changes(ctx) { ... }
+//	id, err := run.Stage(ctx)       // durable, not yet current
+//	...                             // deliver
+//	err = store.Publish(ctx, id)    // now it is what the next run compares with
+//
+// # What is compared
+//
+// The cells as they would be sent. A nil cell is absent, which is unlike an
+// empty one. Columns have names, and their order does not matter: when the
+// columns differ from those of the last snapshot, a column that is new counts
+// as changed in every record that has a non-empty cell in it, and one that is
+// gone is forgotten.
+//
+// # Two steps
+//
+// [Run.Stage] writes a candidate that is durable but not current;
+// [Store.Publish] makes it current, if the snapshot it was computed from still
+// is (compare and swap). Publish may be repeated, and called by any process.
+// Whoever publishes only after the changes were delivered never forgets one.
+//
+// # Files
+//
+// In the directory of a store, all of them readable by their owner alone:
+//
+//	snapshot.current      the last published snapshot
+//	snapshot.staged-ID    a candidate that waits for Publish or Discard
+//	snapshot.tmp-ID       a candidate being written; removed by the next run
+//	snapshot.key          the digest key, unless the caller brings one
+//	snapshot.lock         locked while a Store is open; names the holder
+//
+// A store never touches a file of another name. A snapshot that is damaged,
+// truncated, foreign or of a newer version is refused by name and left as it
+// is.
+//
+// # Format of a snapshot
+//
+// Integers are little endian, checksums CRC-32C. The records of one partition
+// (records whose key digests share their first bits) stand together, and the
+// partitions follow in ascending order; inside a partition there is no order.
+//
+//	header  0  8  magic "spsnap\r\n"
+//	        8  2  version, 1
+//	       10  1  digests: 1 = SipHash-2-4 as below
+//	       11  1  partition bits, 0 to 16
+//	       12  2  columns C, 0 to 256
+//	       14  2  length L of the scope
+//	       16 16  id
+//	       32 16  id of the snapshot it was computed from; zero for the first
+//	       48 16  check value of the digest key
+//	       64  L  scope
+//	        +  .  C times: 2 bytes length, column name
+//	        +  4  checksum of everything before
+//	block   0  4  partition
+//	        4  4  records n
+//	        8  4  checksum of id, number of the block, bytes 0 to 8, records
+//	       12  .  n records of 25 + 4C bytes
+//	record  0 16  key digest
+//	       16  8  row digest
+//	       24  1  flags: 1 unconfirmed, 2 due, 4 row digest unknown
+//	       25 4C  column digests
+//	end     0  4  0xFFFFFFFF
+//	        4  4  number of blocks
+//	        8  4  checksum of id, number of blocks, bytes 0 to 8, the rest
+//	       12  8  records, 8 unconfirmed, 8 due
+//	       36  8  "spsnend\n", the last bytes of the file
+//
+// A file without its end record is truncated, never a short success.
+//
+// # Digests
+//
+// From the digest key (32 random bytes, or the caller's) HKDF-SHA256 derives
+// the key of each purpose and the check value. A key digest is the 128-bit
+// SipHash-2-4 of the key. A row digest is the 64-bit one of the key digest and
+// all cells, a column digest the low 32 bits of that of the key digest, the
+// column's name and the cell; each cell is tagged absent or present and
+// prefixed with its length. Equal values in two records therefore look
+// unrelated, and without the digest key nobody can test a guess: SipHash is a
+// pseudo-random function under a secret key. Who keeps the key beside the
+// snapshot in a backup protects nothing.
+//
+// A changed row is missed with probability 2^-64. Where a row differs, a
+// changed column is left out of the set with 2^-32; a changed row without any
+// column in its set counts as changed in all of them. Only in a run whose
+// columns lack one that the last snapshot has do column digests alone decide,
+// with 2^-32 for each changed cell. Two keys share a digest with 1.5e-23 among
+// a hundred million.
+//
+// # Durability
+//
+// Publish assumes that fsync of a file and of its directory makes them
+// durable, and that rename is atomic. The lock is an advisory file lock; on a
+// network file system without locks it may not exclude another machine.
+package diff

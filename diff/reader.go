@@ -1,0 +1,153 @@
+package diff
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spliosync/spliosync/internal/vfs"
+)
+
+// reader reads a snapshot from front to back. Whatever the bytes, it returns
+// records that passed their checksums or an error that matches a sentinel.
+type reader struct {
+	*header
+	path   string
+	file   vfs.File
+	in     *bufio.Reader
+	size   int // of a record
+	blocks uint32
+	totals totals
+	last   int64  // partition of the last block, -1 at first
+	buf    []byte // records of the block read ahead
+	part   uint32 // its partition
+	done   bool   // the end record was read
+}
+
+// openSnapshot opens a snapshot and reads its header. A missing file is an
+// error that matches fs.ErrNotExist.
+func openSnapshot(fsys vfs.FS, name, path string) (*reader, error) {
+	f, err := fsys.OpenFile(name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{path: path, file: f, in: bufio.NewReaderSize(f, 256<<10), last: -1}
+	var head []byte
+	r.header, err = parseHeader(func(n int) ([]byte, error) {
+		grow := make([]byte, n-len(head))
+		if _, err := io.ReadFull(r.in, grow); err != nil {
+			return nil, short(err, "the header")
+		}
+		head = append(head, grow...)
+		return head, nil
+	})
+	if err != nil {
+		return nil, errors.Join(r.fail(err), f.Close())
+	}
+	r.size = recordSize(len(r.columns))
+	return r, nil
+}
+
+func (r *reader) close() error { return r.file.Close() }
+
+// fail names the file in errors about its content; others pass.
+func (r *reader) fail(err error) error {
+	for _, s := range []error{ErrDamaged, ErrForeign, ErrVersion} {
+		if errors.Is(err, s) {
+			return &StateError{Path: r.path, Err: err}
+		}
+	}
+	return fmt.Errorf("diff: read %s: %w", r.path, err)
+}
+
+// short turns an early end into damage and passes other read errors.
+func short(err error, what string) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return damaged("truncated in %s: %w", what, io.ErrUnexpectedEOF)
+	}
+	return err
+}
+
+// partition appends the records of one partition, of 2^bits, to dst. Partitions
+// must be asked for in ascending order, and bits be at most partitionBits.
+func (r *reader) partition(dst []byte, number uint32, bits uint8) ([]byte, error) {
+	shift := r.partitionBits - bits
+	for {
+		if len(r.buf) == 0 && !r.done {
+			if err := r.block(); err != nil {
+				return dst, r.fail(err)
+			}
+		}
+		if r.done || r.part>>shift != number {
+			return dst, nil
+		}
+		dst = append(dst, r.buf...)
+		r.buf = r.buf[:0]
+	}
+}
+
+// block reads the next block or the end record.
+func (r *reader) block() error {
+	var head [blockHeader]byte
+	where := fmt.Sprintf("block %d", r.blocks)
+	if _, err := io.ReadFull(r.in, head[:]); err != nil {
+		return short(err, where)
+	}
+	part, n := binary.LittleEndian.Uint32(head[:]), binary.LittleEndian.Uint32(head[4:])
+	if part == endMark {
+		return r.end(head[:], n)
+	}
+	if part >= 1<<r.partitionBits || int64(part) < r.last || n == 0 || int(n) > blockRecords(len(r.columns)) {
+		return damaged("%s has an impossible header", where)
+	}
+	r.buf = append(r.buf[:0], make([]byte, int(n)*r.size)...)
+	if _, err := io.ReadFull(r.in, r.buf); err != nil {
+		return short(err, where)
+	}
+	if binary.LittleEndian.Uint32(head[8:]) != blockSum(r.id, r.blocks, head[:], r.buf) {
+		return damaged("%s fails its checksum", where)
+	}
+	for i := 0; i < len(r.buf); i += r.size {
+		rec := record(r.buf[i:])
+		if partitionOf(rec.key(), r.partitionBits) != part || rec.flags()&^knownFlags != 0 {
+			return damaged("%s holds an impossible record", where)
+		}
+		r.totals.add(rec.flags())
+	}
+	r.part, r.last = part, int64(part)
+	r.blocks++
+	return nil
+}
+
+func (r *reader) end(head []byte, blocks uint32) error {
+	var body [endSize - blockHeader]byte
+	if _, err := io.ReadFull(r.in, body[:]); err != nil {
+		return short(err, "the end record")
+	}
+	if binary.LittleEndian.Uint32(head[8:]) != blockSum(r.id, r.blocks, head, body[:]) {
+		return damaged("the end record fails its checksum")
+	}
+	var t totals
+	for i, v := range []*int64{&t.records, &t.unconfirmed, &t.due} {
+		*v = int64(binary.LittleEndian.Uint64(body[8*i:]))
+	}
+	if blocks != r.blocks || t != r.totals || string(body[24:]) != endMagic {
+		return damaged("the end record does not match the content")
+	}
+	if _, err := r.in.ReadByte(); !errors.Is(err, io.EOF) {
+		if err != nil {
+			return err
+		}
+		return damaged("bytes after the end record")
+	}
+	r.done = true
+	return nil
+}
+
+// partitionOf returns the first bits of a key digest.
+func partitionOf(k keyDigest, bits uint8) uint32 {
+	return uint32(uint64(binary.BigEndian.Uint32(k[:])) >> (32 - bits))
+}

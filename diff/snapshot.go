@@ -1,0 +1,211 @@
+package diff
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash/crc32"
+)
+
+// The layout is drawn in the package comment.
+const (
+	magic         = "spsnap\r\n"
+	endMagic      = "spsnend\n"
+	formatVersion = 1
+	digestSipHash = 1
+
+	headerFixed = 64
+	blockHeader = 12
+	endSize     = 12 + 3*8 + len(endMagic)
+	endMark     = 0xFFFFFFFF
+
+	maxScope         = 1024
+	maxName          = 1024
+	maxPartitionBits = 16
+	blockTarget      = 64 << 10 // bytes of records in a full block
+)
+
+// Flags of a record.
+const (
+	flagUnconfirmed = 1 << iota // nobody knows whether the destination has it
+	flagDue                     // to be sent in the next run
+	flagNoRow                   // the row digest is unknown: columns decide
+	knownFlags      = flagUnconfirmed | flagDue | flagNoRow
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// snapshotID names a snapshot; the zero ID is "no snapshot".
+type snapshotID [16]byte
+
+func (id snapshotID) String() string { return hex.EncodeToString(id[:]) }
+
+func parseID(s string) (id snapshotID, ok bool) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(id) || s != hex.EncodeToString(b) {
+		return id, false
+	}
+	copy(id[:], b)
+	return id, id != snapshotID{}
+}
+
+// header is the first part of a snapshot.
+type header struct {
+	partitionBits uint8
+	id, base      snapshotID
+	check         [16]byte
+	scope         string
+	columns       []string
+}
+
+// recordSize is the size of a record with that many columns.
+func recordSize(columns int) int { return 25 + 4*columns }
+
+// blockRecords is the largest number of records in a block, for that many columns.
+func blockRecords(columns int) int { return max(1, blockTarget/recordSize(columns)) }
+
+// record is a view of one record of a snapshot.
+type record []byte
+
+func (r record) key() keyDigest      { return keyDigest(r[:16]) }
+func (r record) row() uint64         { return binary.LittleEndian.Uint64(r[16:]) }
+func (r record) flags() byte         { return r[24] }
+func (r record) column(i int) uint32 { return binary.LittleEndian.Uint32(r[25+4*i:]) }
+
+func (r record) setColumn(i int, v uint32) { binary.LittleEndian.PutUint32(r[25+4*i:], v) }
+
+func appendRecord(b []byte, k keyDigest, row uint64, flags byte, columns int) ([]byte, record) {
+	n := len(b)
+	b = append(b, k[:]...)
+	b = binary.LittleEndian.AppendUint64(b, row)
+	b = append(b, flags)
+	b = append(b, make([]byte, 4*columns)...)
+	return b, record(b[n:])
+}
+
+func (h *header) marshal() []byte {
+	b := append(make([]byte, 0, 256), magic...)
+	b = binary.LittleEndian.AppendUint16(b, formatVersion)
+	b = append(b, digestSipHash, h.partitionBits)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(h.columns)))
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(h.scope)))
+	b = append(b, h.id[:]...)
+	b = append(b, h.base[:]...)
+	b = append(b, h.check[:]...)
+	b = append(b, h.scope...)
+	for _, c := range h.columns {
+		b = binary.LittleEndian.AppendUint16(b, uint16(len(c)))
+		b = append(b, c...)
+	}
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// blockSum is the checksum of a block or, with n blocks before it, of the end
+// record. Id and number bind the block to its file and place.
+func blockSum(id snapshotID, n uint32, head, body []byte) uint32 {
+	var seed [20]byte
+	copy(seed[:], id[:])
+	binary.LittleEndian.PutUint32(seed[16:], n)
+	s := crc32.Update(0, castagnoli, seed[:])
+	s = crc32.Update(s, castagnoli, head[:8])
+	return crc32.Update(s, castagnoli, body)
+}
+
+// totals are the counts of the end record.
+type totals struct{ records, unconfirmed, due int64 }
+
+func (t *totals) add(flags byte) {
+	t.records++
+	if flags&flagUnconfirmed != 0 {
+		t.unconfirmed++
+	}
+	if flags&flagDue != 0 {
+		t.due++
+	}
+}
+
+// encoder lays out the blocks and the end record of a snapshot.
+type encoder struct {
+	id     snapshotID
+	size   int // of a record
+	max    int // records in a block
+	blocks uint32
+	totals totals
+}
+
+// block appends the next block, which holds records of one partition.
+func (e *encoder) block(b []byte, partition uint32, records []byte) []byte {
+	n := len(b)
+	b = binary.LittleEndian.AppendUint32(b, partition)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(records)/e.size))
+	b = binary.LittleEndian.AppendUint32(b, blockSum(e.id, e.blocks, b[n:], records))
+	b = append(b, records...)
+	e.blocks++
+	for i := 0; i < len(records); i += e.size {
+		e.totals.add(record(records[i:]).flags())
+	}
+	return b
+}
+
+func (e *encoder) end(b []byte) []byte {
+	var body []byte
+	for _, v := range []int64{e.totals.records, e.totals.unconfirmed, e.totals.due} {
+		body = binary.LittleEndian.AppendUint64(body, uint64(v))
+	}
+	body = append(body, endMagic...)
+	n := len(b)
+	b = binary.LittleEndian.AppendUint32(b, endMark)
+	b = binary.LittleEndian.AppendUint32(b, e.blocks)
+	b = binary.LittleEndian.AppendUint32(b, blockSum(e.id, e.blocks, b[n:], body))
+	return append(b, body...)
+}
+
+// parseHeader reads a header; more(n) returns the first n bytes of the file, in
+// steps that grow.
+func parseHeader(more func(n int) ([]byte, error)) (*header, error) {
+	b, err := more(headerFixed)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(b[:8], []byte(magic)) {
+		return nil, fmt.Errorf("%w: it does not start like a snapshot", ErrForeign)
+	}
+	if v := binary.LittleEndian.Uint16(b[8:]); v != formatVersion {
+		return nil, fmt.Errorf("%w: format %d, this package reads %d", ErrVersion, v, formatVersion)
+	}
+	columns, scope := int(binary.LittleEndian.Uint16(b[12:])), int(binary.LittleEndian.Uint16(b[14:]))
+	if b[10] != digestSipHash || b[11] > maxPartitionBits || columns > MaxColumns || scope > maxScope {
+		return nil, damaged("impossible header")
+	}
+	h := &header{partitionBits: b[11], id: snapshotID(b[16:32]), base: snapshotID(b[32:48]), check: [16]byte(b[48:64])}
+	size := headerFixed + scope
+	if b, err = more(size); err != nil {
+		return nil, err
+	}
+	h.scope = string(b[headerFixed:size])
+	for range columns {
+		if b, err = more(size + 2); err != nil {
+			return nil, err
+		}
+		n := int(binary.LittleEndian.Uint16(b[size:]))
+		if n > maxName {
+			return nil, damaged("impossible header")
+		}
+		if b, err = more(size + 2 + n); err != nil {
+			return nil, err
+		}
+		h.columns = append(h.columns, string(b[size+2:size+2+n]))
+		size += 2 + n
+	}
+	if b, err = more(size + 4); err != nil {
+		return nil, err
+	}
+	if binary.LittleEndian.Uint32(b[size:]) != crc32.Checksum(b[:size], castagnoli) {
+		return nil, damaged("the header fails its checksum")
+	}
+	if (h.id == snapshotID{}) {
+		return nil, damaged("impossible header")
+	}
+	return h, nil
+}

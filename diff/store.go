@@ -1,0 +1,397 @@
+package diff
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spliosync/spliosync/internal/vfs"
+)
+
+const (
+	currentName  = "snapshot.current"
+	stagedPrefix = "snapshot.staged-"
+	tempPrefix   = "snapshot.tmp-"
+	keyName      = "snapshot.key"
+	lockName     = "snapshot.lock"
+)
+
+// Options configure a [Store]. The zero value is ready to use.
+type Options struct {
+	// Scope names what the state belongs to, such as a universe and its key
+	// attribute, in at most 1,024 bytes. A snapshot of another scope is refused.
+	// It is written in clear.
+	Scope string
+	// Key is the digest key, at least 16 bytes of secret. By default 32 random
+	// bytes are made at the first run and kept in the directory.
+	Key []byte
+	// ReadOnly opens the store without a lock and without writing anything: a
+	// directory that does not exist counts as one without a snapshot. Stage,
+	// Publish, Discard and MarkDue then fail with [ErrReadOnly].
+	ReadOnly bool
+	// FS is the directory to use in place of that of the operating system. It is
+	// for the tests of this module, which alone can supply one. The store does
+	// not close it.
+	FS vfs.FS
+}
+
+// Store is a directory that remembers the last delivered snapshot. It holds
+// the lock of the directory until Close. Use it from one goroutine at a time.
+type Store struct {
+	dir  string
+	opts Options
+	fs   vfs.FS // nil: read only, and there is no directory
+	lock vfs.Lock
+	dig  *digester
+}
+
+// Open opens the directory of a store and locks it; a directory that does not
+// exist is made, readable by its owner alone. While any other Store has it
+// open, in this process or another, the error matches [ErrLocked] and names
+// the holder.
+func Open(dir string, o Options) (_ *Store, err error) {
+	if len(o.Scope) > maxScope {
+		return nil, fmt.Errorf("diff: Options.Scope has %d bytes, at most %d are possible", len(o.Scope), maxScope)
+	}
+	if o.Key != nil && len(o.Key) < minKeyBytes {
+		return nil, fmt.Errorf("diff: Options.Key has %d bytes, at least %d are needed", len(o.Key), minKeyBytes)
+	}
+	s := &Store{dir: dir, opts: o, fs: o.FS}
+	if s.fs == nil {
+		if !o.ReadOnly {
+			if err := os.MkdirAll(dir, vfs.DirPerm); err != nil {
+				return nil, fmt.Errorf("diff: make the state directory: %w", err)
+			}
+		}
+		s.fs, err = vfs.OS(dir)
+		if o.ReadOnly && errors.Is(err, fs.ErrNotExist) {
+			return s, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("diff: open the state directory: %w", err)
+		}
+	}
+	if o.ReadOnly {
+		return s, nil
+	}
+	if err := s.takeLock(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) takeLock() (err error) {
+	s.lock, err = s.fs.Lock(lockName)
+	if errors.Is(err, vfs.ErrLocked) {
+		holder, _ := vfs.ReadFile(s.fs, lockName, 256) // best effort: the lock itself is the fact
+		text := strings.TrimSpace(string(holder))
+		if text == "" {
+			text = "holder unknown"
+		}
+		return fmt.Errorf("diff: %s: %w (%s)", s.dir, ErrLocked, text)
+	}
+	if err != nil {
+		return fmt.Errorf("diff: lock %s: %w", s.path(lockName), err)
+	}
+	if err := s.lock.Note(fmt.Sprintf("pid %d since %s\n", os.Getpid(), time.Now().UTC().Format(time.RFC3339))); err != nil {
+		return fmt.Errorf("diff: write %s: %w", s.path(lockName), err)
+	}
+	return nil
+}
+
+// Close releases the lock. Runs that were not staged are lost.
+func (s *Store) Close() error {
+	var errs []error
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+		s.lock = nil
+	}
+	if s.fs != nil && s.opts.FS == nil {
+		errs = append(errs, s.fs.Close())
+	}
+	s.fs = nil
+	return errors.Join(errs...)
+}
+
+func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
+
+// open opens a snapshot and checks that it belongs to this store.
+func (s *Store) open(name string) (*reader, error) {
+	if s.fs == nil {
+		return nil, fs.ErrNotExist
+	}
+	r, err := openSnapshot(s.fs, name, s.path(name))
+	if err != nil {
+		return nil, err
+	}
+	if r.scope != s.opts.Scope {
+		err = &StateError{s.path(name), fmt.Errorf("%w: it belongs to %q, not to %q", ErrForeign, r.scope, s.opts.Scope)}
+	} else if err = s.needKey(false); err == nil && s.dig.check != r.check {
+		err = &StateError{s.path(name), fmt.Errorf("%w: the snapshot was made with another one", ErrKey)}
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
+}
+
+// current opens the published snapshot, nil when there is none.
+func (s *Store) current() (*reader, error) {
+	r, err := s.open(currentName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return r, err
+}
+
+// needKey makes the digester. A key is made up only when create is set, for a
+// store without a snapshot.
+func (s *Store) needKey(create bool) (err error) {
+	if s.dig != nil {
+		return nil
+	}
+	secret := s.opts.Key
+	if secret == nil {
+		if secret, err = s.readKey(create); err != nil {
+			return err
+		}
+	}
+	s.dig, err = newDigester(secret)
+	return err
+}
+
+func (s *Store) readKey(create bool) ([]byte, error) {
+	var text []byte
+	err := fs.ErrNotExist
+	if s.fs != nil {
+		text, err = vfs.ReadFile(s.fs, keyName, 1024)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		if !create {
+			return nil, &StateError{s.path(keyName), fmt.Errorf("%w: the file is missing, and without it the snapshot can not be read", ErrKey)}
+		}
+		secret := make([]byte, keyBytes)
+		rand.Read(secret)
+		if s.opts.ReadOnly {
+			return secret, nil // nothing to compare with, so any key will do
+		}
+		if err := vfs.WriteFile(s.fs, ".", keyName, []byte(hex.EncodeToString(secret)+"\n")); err != nil {
+			return nil, fmt.Errorf("diff: write %s: %w", s.path(keyName), err)
+		}
+		return secret, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("diff: read %s: %w", s.path(keyName), err)
+	}
+	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(secret) != keyBytes {
+		return nil, &StateError{s.path(keyName), fmt.Errorf("%w: it does not hold %d bytes in hexadecimal", ErrKey, keyBytes)}
+	}
+	return secret, nil
+}
+
+// writable refuses what a read-only store can not do.
+func (s *Store) writable() error {
+	if s.opts.ReadOnly {
+		return fmt.Errorf("diff: %s: %w", s.dir, ErrReadOnly)
+	}
+	if s.fs == nil {
+		return fmt.Errorf("diff: %s: %w", s.dir, fs.ErrClosed)
+	}
+	return nil
+}
+
+// list returns the names of the files with a prefix.
+func (s *Store) list(prefix string) (names []string, err error) {
+	all, err := s.fs.ReadDir(".")
+	if err != nil {
+		return nil, fmt.Errorf("diff: list %s: %w", s.dir, err)
+	}
+	for _, n := range all {
+		if strings.HasPrefix(n, prefix) {
+			names = append(names, n)
+		}
+	}
+	return names, nil
+}
+
+// remove removes files by name; those that are gone already do not count.
+func (s *Store) remove(names ...string) error {
+	for _, n := range names {
+		if err := s.fs.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("diff: remove %s: %w", s.path(n), err)
+		}
+	}
+	return nil
+}
+
+// Verify reports whether Publish of a candidate would succeed: nil when it
+// can be published or is the current snapshot already, an error that matches
+// [ErrStale] when the snapshot it was computed from is no longer current, one
+// that matches fs.ErrNotExist when there is no such candidate.
+func (s *Store) Verify(ctx context.Context, id string) error {
+	_, err := s.verify(ctx, id)
+	return err
+}
+
+func (s *Store) verify(ctx context.Context, id string) (published bool, err error) {
+	if err := s.writable(); err != nil {
+		return false, err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return false, fmt.Errorf("diff: %w", err)
+	}
+	want, ok := parseID(id)
+	if !ok {
+		return false, fmt.Errorf("diff: %q is not the id of a snapshot", id)
+	}
+	var now snapshotID
+	cur, err := s.current()
+	if err != nil {
+		return false, err
+	}
+	if cur != nil {
+		now = cur.id
+		if err := cur.close(); err != nil {
+			return false, err
+		}
+	}
+	if now == want {
+		return true, nil
+	}
+	r, err := s.open(stagedPrefix + id)
+	if err != nil {
+		return false, fmt.Errorf("diff: staged snapshot %s: %w", id, err)
+	}
+	defer r.close()
+	if r.id != want {
+		return false, &StateError{r.path, damaged("it holds another snapshot")}
+	}
+	if r.base != now {
+		return false, fmt.Errorf("diff: staged snapshot %s: %w", id, ErrStale)
+	}
+	return false, nil
+}
+
+// Publish makes a staged snapshot the current one, atomically and durably, if
+// the snapshot it was computed from still is the current one; otherwise the
+// error matches [ErrStale] and nothing changes. It may be called again after
+// any error, and with the id of the current snapshot does nothing. After an
+// error the old snapshot is current or the new one, whole. Other candidates
+// are removed: they are stale from then on.
+func (s *Store) Publish(ctx context.Context, id string) error {
+	published, err := s.verify(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !published {
+		if err := s.fs.Rename(stagedPrefix+id, currentName); err != nil {
+			return fmt.Errorf("diff: publish %s: %w", id, err)
+		}
+	}
+	// Also when it was published before: that call may have failed just here.
+	if err := s.fs.SyncDir("."); err != nil {
+		return fmt.Errorf("diff: publish %s: %w", id, err)
+	}
+	stale, err := s.list(stagedPrefix)
+	if err != nil {
+		return err
+	}
+	return s.remove(stale...)
+}
+
+// Discard removes a staged snapshot. One that does not exist is no error.
+func (s *Store) Discard(id string) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if _, ok := parseID(id); !ok {
+		return fmt.Errorf("diff: %q is not the id of a snapshot", id)
+	}
+	return s.remove(stagedPrefix + id)
+}
+
+// MarkDue marks the records with these keys, so that the next run that puts
+// them finds them [Due]. It returns how many of the keys the current snapshot
+// has; others are passed over. The keys must be as given to [Feed.Put]; an
+// error of the sequence ends the call. While a candidate is staged, which would
+// lose the marks, the error matches [ErrStaged]. After an error no mark was
+// made, unless it is one of the last sync of the directory.
+func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (marked int64, err error) {
+	if err := s.writable(); err != nil {
+		return 0, err
+	}
+	staged, err := s.list(stagedPrefix)
+	if err != nil {
+		return 0, err
+	}
+	if len(staged) > 0 {
+		return 0, fmt.Errorf("diff: %s: %w", s.dir, ErrStaged)
+	}
+	cur, err := s.current()
+	if cur == nil || err != nil {
+		return 0, err
+	}
+	defer cur.close()
+	due, err := keySet(ctx, s.dig, keys)
+	if err != nil {
+		return 0, err
+	}
+	c, err := newCandidate(s, cur.id, cur.columns, cur.partitionBits)
+	if err != nil {
+		return 0, err
+	}
+	defer c.abort()
+	var buf []byte
+	for p := range uint32(1) << cur.partitionBits {
+		if err := context.Cause(ctx); err != nil {
+			return 0, fmt.Errorf("diff: %w", err)
+		}
+		if buf, err = cur.partition(buf[:0], p, cur.partitionBits); err != nil {
+			return 0, err
+		}
+		for i := 0; i < len(buf); i += cur.size {
+			rec := record(buf[i:])
+			if _, ok := due[rec.key()]; ok {
+				rec[24] |= flagDue
+				marked++
+			}
+		}
+		if err := c.write(p, buf); err != nil {
+			return 0, err
+		}
+	}
+	if err := cur.close(); err != nil { // an open file can not be replaced everywhere
+		return 0, err
+	}
+	id, err := c.stage()
+	if err != nil {
+		return 0, err
+	}
+	return marked, s.Publish(ctx, id)
+}
+
+// keySet digests a sequence of keys.
+func keySet(ctx context.Context, d *digester, keys iter.Seq2[[]byte, error]) (map[keyDigest]struct{}, error) {
+	set := make(map[keyDigest]struct{})
+	for k, err := range keys {
+		if err != nil {
+			return nil, fmt.Errorf("diff: read keys: %w", err)
+		}
+		if len(set)&1023 == 0 {
+			if err := context.Cause(ctx); err != nil {
+				return nil, fmt.Errorf("diff: %w", err)
+			}
+		}
+		set[d.keyOf(k)] = struct{}{}
+	}
+	return set, nil
+}
