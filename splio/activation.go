@@ -1,0 +1,269 @@
+package splio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/spliosync/spliosync/diff"
+	"github.com/spliosync/spliosync/internal/vfs"
+	"github.com/spliosync/spliosync/mapping"
+)
+
+// Activation keeps the contacts of a universe in step with a segment. It is
+// plain configuration: copy it freely, and use it from any goroutine. What it
+// does is in the package comment.
+type Activation struct {
+	Destination Destination
+	Mapping     mapping.Mapping
+
+	// State is the directory that remembers what was delivered. It is made when
+	// missing. It belongs to the universe and the key attribute; another
+	// sub-sequence or mapping may follow, another universe or key may not.
+	State string
+
+	// Insert is the insert mode. On, rows may create contacts: the sub-sequence
+	// must create and update. Off, rows only update contacts that exist in
+	// Splio: the sub-sequence must only update, and ignores other rows.
+	Insert bool
+
+	// Known yields the keys that exist in Splio, such as those of an export.
+	// Then, with Insert off, records that are new and not among them are held
+	// back instead of being sent, and looked at again in the next run. It is
+	// read once a run.
+	Known iter.Seq2[string, error]
+
+	// Duplicates is what becomes of records that share a key and differ. By
+	// default they are all rejected.
+	Duplicates diff.DuplicatePolicy
+
+	// MaxUnusable is the number of records without a usable key up to which
+	// contacts that are not in the segment count as left. With more of them such
+	// a record may be theirs, and they keep their state. The default is 0.
+	MaxUnusable int64
+
+	// Partial says that the segment is only a part, such as a repaired file of
+	// rejects: contacts that are not in it keep their state.
+	Partial bool
+
+	// Refresh sends every valid record, changed or not.
+	Refresh bool
+
+	// Format says how files are written.
+	Format Format
+
+	// DigestKey is the secret, of 16 bytes or more, under which the state holds
+	// digests in place of values. By default one is made at the first run and
+	// kept in the state directory.
+	DigestKey []byte
+
+	// OnRejection, when set, is called for everything found wrong with a value
+	// or record while a plan is made, from one goroutine; those of conflicting
+	// duplicates come last. What [mapping.Rejection.Value] returns is personal
+	// data. A call that does not return stops the run.
+	OnRejection func(mapping.Rejection)
+
+	// Now is the time of the run, for the date in file names. By default it is
+	// the present. The same segment, state and Now give the same bytes.
+	Now time.Time
+
+	openFS func(dir string) (vfs.FS, error) // for tests; nil: vfs.OS
+}
+
+// job is an activation at work on its open state.
+type job struct {
+	Activation
+	fs    vfs.FS // where outbox and ledger are
+	store *diff.Store
+	loc   *time.Location
+	dry   bool // the state is not to be touched: fs is a scratch directory
+}
+
+// scope is what a state directory belongs to.
+func (a Activation) scope() string {
+	return "universe " + a.Destination.Universe + ", key " + a.Mapping.Key.To
+}
+
+// validate checks what can be checked without a segment or the disk.
+func (a Activation) validate() error {
+	errs := []error{a.Destination.validate()}
+	if a.State == "" {
+		errs = append(errs, errors.New("splio: Activation.State: give the directory that remembers what was delivered"))
+	}
+	if a.Insert && a.Known != nil {
+		errs = append(errs, errors.New("splio: Activation.Known makes no sense with Insert: a contact that is not known is created"))
+	}
+	if _, err := a.Format.validate(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// check validates everything at once, the mapping against the segment too.
+func (a Activation) check(ctx context.Context, src mapping.Source) (*mapping.Mapper, error) {
+	err := a.validate()
+	fields, ferr := src.Fields(ctx)
+	if ferr != nil {
+		return nil, errors.Join(err, fmt.Errorf("splio: read the segment: %w", ferr))
+	}
+	mapper, berr := a.bind(fields)
+	return mapper, errors.Join(err, berr)
+}
+
+// open opens the state and locks it.
+func (a Activation) open() (_ *job, err error) {
+	j := &job{Activation: a}
+	if j.loc, err = a.Mapping.Location(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(a.State, vfs.DirPerm); err != nil {
+		return nil, fmt.Errorf("splio: make the state directory: %w", err)
+	}
+	openFS := a.openFS
+	if openFS == nil {
+		openFS = vfs.OS
+	}
+	if j.fs, err = openFS(a.State); err != nil {
+		return nil, fmt.Errorf("splio: open the state directory: %w", err)
+	}
+	if j.store, err = diff.Open(a.State, diff.Options{Scope: a.scope(), Key: a.DigestKey, FS: j.fs}); err != nil {
+		return nil, errors.Join(err, j.fs.Close())
+	}
+	return j, nil
+}
+
+func (j *job) close() error { return errors.Join(j.store.Close(), j.fs.Close()) }
+
+// clock is the time of the run, in the zone of the mapping.
+func (j *job) clock() time.Time {
+	if j.Now.IsZero() {
+		return time.Now().In(j.loc)
+	}
+	return j.Now.In(j.loc)
+}
+
+// Plan finds what is to be sent and leaves it in the outbox, ready: it touches
+// no network, and publishes nothing. A plan that is ready already is replaced;
+// one that was released or is on its way makes the error match [ErrPending].
+//
+// Wrong configuration is reported all at once, before the state is opened.
+// After an error the state is as it was, except that a ready plan may be gone.
+// When ctx ends, the error holds context.Cause(ctx).
+func (a Activation) Plan(ctx context.Context, src mapping.Source) (*Plan, error) {
+	mapper, err := a.check(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	j, err := a.open()
+	if err != nil {
+		return nil, err
+	}
+	m, err := j.plan(ctx, mapper, src)
+	if err := errors.Join(err, j.close()); err != nil {
+		return nil, err
+	}
+	return m.plan(a), nil
+}
+
+// Preview finds what Plan would, and leaves no trace: the state is only read,
+// and a directory that is missing stays missing. It uses temporary disk space
+// for the files, and needs no lock. The files have the names they would get,
+// and are gone when it returns.
+func (a Activation) Preview(ctx context.Context, src mapping.Source) (_ *Report, err error) {
+	mapper, err := a.check(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	j := &job{Activation: a, dry: true}
+	if j.loc, err = a.Mapping.Location(); err != nil {
+		return nil, err
+	}
+	scratch, err := os.MkdirTemp("", "spliosync-")
+	if err != nil {
+		return nil, fmt.Errorf("splio: make a temporary directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	if j.fs, err = vfs.OS(scratch); err != nil {
+		return nil, fmt.Errorf("splio: open a temporary directory: %w", err)
+	}
+	if j.store, err = diff.Open(a.State, diff.Options{Scope: a.scope(), Key: a.DigestKey, ReadOnly: true}); err != nil {
+		return nil, errors.Join(err, j.fs.Close())
+	}
+	m, err := j.plan(ctx, mapper, src)
+	if err := errors.Join(err, j.close()); err != nil {
+		return nil, err
+	}
+	report := m.report()
+	report.Plan = ""
+	return report, nil
+}
+
+// Pending returns the plan in the outbox. When there is none, the error matches
+// [ErrNoPlan]. It needs nothing of the activation but State, and no lock.
+func (a Activation) Pending(ctx context.Context) (*Plan, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, fmt.Errorf("splio: %w", err)
+	}
+	m, err := readManifest(a.State)
+	if err != nil {
+		return nil, err
+	}
+	return m.plan(a), nil
+}
+
+// readManifest reads the manifest of a state directory that may not exist.
+func readManifest(dir string) (*manifest, error) {
+	fsys, err := vfs.OS(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("splio: %s: %w", dir, ErrNoPlan)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("splio: open the state directory: %w", err)
+	}
+	defer fsys.Close()
+	return loadManifest(fsys, dir)
+}
+
+// Run does a whole activation: it ends the delivery of a plan that was released
+// or is on its way, makes a new plan, and applies it. The report is that of the
+// new plan, with the earlier one in Resumed.
+//
+// After an error nothing is forgotten: run again. When files were sent, or may
+// have been, the report comes with the error.
+func (a Activation) Run(ctx context.Context, src mapping.Source, t Transport) (_ *Report, err error) {
+	mapper, err := a.check(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	j, err := a.open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, j.close()) }()
+
+	var resumed *Report
+	earlier, err := loadManifest(j.fs, a.State)
+	switch {
+	case errors.Is(err, ErrNoPlan):
+	case err != nil:
+		return nil, err
+	case earlier.State != Ready:
+		if resumed, err = j.apply(ctx, earlier, t); err != nil {
+			return onlyResumed(resumed), fmt.Errorf("splio: end the delivery of an earlier plan: %w", err)
+		}
+	}
+	m, err := j.plan(ctx, mapper, src)
+	if err != nil {
+		if resumed != nil {
+			return onlyResumed(resumed), err
+		}
+		return nil, err
+	}
+	report, err := j.apply(ctx, m, t)
+	report.Resumed = resumed
+	return report, err
+}

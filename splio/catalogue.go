@@ -1,0 +1,100 @@
+package splio
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spliosync/spliosync/mapping"
+)
+
+// Limits of contact attributes in characters. The first two are documented per
+// column; that text of custom fields has the same limit as names is documented
+// on an older page (FORMAT.md, sections 4 and 5).
+const (
+	maxKey   = 100
+	maxText  = 255
+	maxPhone = 30
+)
+
+// languages are the codes Splio lists (documented; FORMAT.md, section 4.5).
+const languages = "ar br ca cz de en es fr gr it ja kr nl pl ru tr zh"
+
+// Attributes returns the attributes that every universe has, with their types
+// and limits, in the order of the documentation (FORMAT.md, section 4). Names
+// are case sensitive. Custom fields are not among them.
+//
+// The key of a universe is the e-mail or, through customer_key, a custom field
+// (documented). That a universe keyed on the phone number takes a file with
+// cellphone as its key is unknown: ask Splio.
+func Attributes() []mapping.Attribute {
+	return []mapping.Attribute{
+		{Name: "email", Type: mapping.Email, Max: maxKey, Key: true},
+		{Name: "customer_key", Type: mapping.Text, Max: maxKey, Key: true},
+		{Name: "lastname", Type: mapping.Text, Max: maxText},
+		{Name: "firstname", Type: mapping.Text, Max: maxText},
+		{Name: "language", Type: mapping.Language, Values: strings.Fields(languages), Aliases: map[string]string{
+			// That these codes mean these languages is inferred.
+			"cs": "cz", "el": "gr", "ko": "kr", "pt_br": "br",
+		}},
+		{Name: "cellphone", Type: mapping.Phone, Max: maxPhone, Key: true},
+		{Name: "dateOfCreation", Type: mapping.DateTime},
+		{Name: "subscriptions", Type: mapping.Lists},
+	}
+}
+
+// reserved are words that a custom field can not have as its name (documented
+// for imports by hand; FORMAT.md, section 5).
+var reserved = []string{
+	"md5email", "lastclickcateg", "lastclickdate", "lastopendate", "mirrorurl", "fbshareurl", "unsuburl",
+}
+
+// customName is what the name of a custom field looks like: no accents, no
+// spaces (documented on an older page; FORMAT.md, section 5). The rest of the
+// alphabet is the prudent choice.
+var customName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
+// bind checks a mapping against what a contacts file may hold, and binds it to
+// the fields of a segment. All problems are reported at once.
+func (a Activation) bind(fields []string) (*mapping.Mapper, error) {
+	m := a.Mapping
+	mapper, err := m.Bind(fields, mapping.Options{Attributes: Attributes(), CustomMax: maxText})
+	errs := []error{err}
+	custom := slices.Clone(m.Custom)
+	for _, f := range m.Fields {
+		if f.Custom {
+			custom = append(custom, f.To)
+		}
+		if f.To == "customer_key" && m.Key.To == "email" {
+			// Documented: customer_key is for universes whose key is not the e-mail.
+			errs = append(errs, errors.New("splio: a file whose key is email has no customer_key: make customer_key the key, or leave it out (FORMAT.md, section 4.1)"))
+		}
+	}
+	for _, name := range custom {
+		switch {
+		case slices.Contains(reserved, strings.ToLower(name)):
+			errs = append(errs, fmt.Errorf("splio: custom attribute %q: Splio reserves the word (FORMAT.md, section 5)", name))
+		case !customName.MatchString(name):
+			errs = append(errs, fmt.Errorf("splio: custom attribute %q: use letters without accents, digits, _, - and . (FORMAT.md, section 5)", name))
+		case a.Destination.Custom != nil && !slices.Contains(a.Destination.Custom, name):
+			errs = append(errs, fmt.Errorf("splio: custom attribute %q is not one that Destination.Custom declares: Splio would skip the whole file", name))
+		}
+	}
+	return mapper, errors.Join(errs...)
+}
+
+// unverified returns the custom columns that nobody has declared to exist.
+func (a Activation) unverified() (names []string) {
+	if a.Destination.Custom != nil {
+		return nil
+	}
+	names = append(names, a.Mapping.Custom...)
+	for _, f := range a.Mapping.Fields {
+		if f.Custom {
+			names = append(names, f.To)
+		}
+	}
+	return names
+}

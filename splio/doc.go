@@ -1,0 +1,67 @@
+// Package splio keeps the contacts of a Splio universe in step with a segment:
+// it knows what a contacts file may hold, writes files that Splio accepts, and
+// delivers them without losing or half-sending anything.
+//
+// Most programs need an [Activation] and a transport of package sftpx:
+//
+//	activation := splio.Activation{
+//		Destination: splio.Destination{Universe: "acme", Subsequence: "crm"},
+//		Mapping:     m,
+//		State:       "/var/lib/acme/splio",
+//		Insert:      true,
+//	}
+//	report, err := activation.Run(ctx, segment, client)
+//
+// # What is sent
+//
+// A run sends the records that are new or changed since the last run that was
+// delivered, each as a full row: the key and every mapped attribute.
+//
+//	the record           in the last snapshot   what is sent
+//	valid                no                     Insert: a row, counted as inserted
+//	                                            otherwise a row, counted as updated: a sub-sequence
+//	                                            that only updates ignores contacts it does not know
+//	                                            with Known keys: a row when known, else held back
+//	valid, changed       yes                    a row, counted as updated
+//	valid, unchanged     yes                    nothing
+//	rejected             either                 nothing; its key keeps its state and is no leaver
+//	absent               yes                    nothing; counted as left
+//
+// A record sent while Insert was off may be one that Splio ignored, since it
+// did not know the contact. It is remembered as unconfirmed, and counts as new
+// once Insert is on. While Insert stays off, a contact that Splio creates later
+// gets attributes that have not changed since only on a Refresh.
+//
+// # Plan, then apply
+//
+// [Activation.Plan] touches no network. It leaves an outbox in the state
+// directory: the files, a staged snapshot, and a manifest. [Plan.Apply] sends
+// exactly those bytes and publishes the snapshot last. [Activation.Run] does
+// both. A plan is
+//
+//	ready      made, and approved by nobody: the next Plan or Run replaces it
+//	released   approved by [Plan.Release]: the next Run sends it first
+//	applying   on its way: the next Run ends its delivery first
+//
+// A crash, a full disk or a lost connection at any point leaves a state from
+// which the next Run converges. What may happen is that a file is sent again
+// that Splio has taken already; its rows say the same once more.
+//
+// # State
+//
+// The directory [Activation.State] belongs to one universe and one key
+// attribute. Beside the files of package diff it holds, readable by the owner
+// alone:
+//
+//	outbox/manifest    the plan that waits or is on its way, with its journal
+//	outbox/NNNN.csv    its files, personal data in clear until they are delivered
+//	ledger             the file names that were used
+//
+// One run at a time may use it, across processes.
+//
+// # The format
+//
+// What Splio accepts, how sure that is, and what this package makes of each
+// unknown is written down in FORMAT.md beside this file. Comments refer to its
+// sections.
+package splio

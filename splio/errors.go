@@ -1,0 +1,30 @@
+package splio
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The errors to branch on, beside those of package diff that a state directory
+// gives (diff.ErrLocked, diff.StateError and the sentinels it wraps).
+var (
+	// ErrPending: a plan was released or is on its way, so that no other can be
+	// made. Apply or Discard it; Run does so by itself.
+	ErrPending = errors.New("an earlier plan waits to be delivered")
+	// ErrNoPlan: the outbox does not hold the plan, or none at all: it was
+	// delivered, discarded or replaced.
+	ErrNoPlan = errors.New("no such plan in the outbox")
+	// ErrFull: the file has as many lines as it may have.
+	ErrFull = errors.New("the file is full")
+)
+
+// CellError says which cell a [Writer] refused and why, and never what is in it.
+type CellError struct {
+	Row    int64  // data row, counted from 1
+	Column string // name of the column
+	Reason string // such as "a line break or control character"
+}
+
+func (e *CellError) Error() string {
+	return fmt.Sprintf("splio: row %d, column %q: %s", e.Row, e.Column, e.Reason)
+}

@@ -1,0 +1,236 @@
+package splio
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/spliosync/spliosync/diff"
+	"github.com/spliosync/spliosync/internal/vfs"
+)
+
+const (
+	outboxDir    = "outbox"
+	manifestName = "manifest"
+	ledgerName   = "ledger"
+
+	sealedVersion = 1
+	maxSealed     = 64 << 20 // bytes; far more than any of ours
+)
+
+// PlanState says how far a plan is.
+type PlanState string
+
+// The states of a plan.
+const (
+	// Ready: nobody has approved the plan. The next Plan or Run replaces it.
+	Ready PlanState = "ready"
+	// Released: somebody has, by [Plan.Release]. The next Run sends it first.
+	Released PlanState = "released"
+	// Applying: files may be on their way. The next Run ends that first.
+	Applying PlanState = "applying"
+)
+
+// manifest is the plan on disk, and the journal of its delivery. That it is
+// there makes the plan: everything it names was made durable before.
+type manifest struct {
+	Plan     string         `json:"plan"`
+	State    PlanState      `json:"state"`
+	Scope    string         `json:"scope"`
+	Day      time.Time      `json:"day"`              // for file names
+	Dest     Destination    `json:"dest"`             // for file names
+	Snapshot string         `json:"snapshot"`         // staged
+	Reason   string         `json:"reason,omitempty"` // of the release
+	Report   Report         `json:"report"`           // without files
+	Files    []manifestFile `json:"files"`
+}
+
+// manifestFile is a file of the outbox and how far its delivery is.
+type manifestFile struct {
+	File
+	Local string `json:"local"` // name in the outbox
+	Temp  string `json:"temp"`  // name while it is sent
+	// Sending: the name was journalled, and a file of that name and size in the
+	// drop directory is ours.
+	Sending bool `json:"sending,omitempty"`
+}
+
+func (m *manifest) report() *Report {
+	r := m.Report
+	r.Plan = m.Plan
+	r.Files = make([]File, 0, len(m.Files))
+	for _, f := range m.Files {
+		r.Files = append(r.Files, f.File)
+	}
+	return &r
+}
+
+func (m *manifest) plan(a Activation) *Plan {
+	return &Plan{ID: m.Plan, State: m.State, Reason: m.Reason, Report: *m.report(), activation: a}
+}
+
+// ledger remembers which file names were used.
+type ledger struct {
+	Names []string `json:"names"` // oldest first
+	// Published: a snapshot was published, so that its absence is a loss.
+	Published bool `json:"published"`
+}
+
+// ledgerNames is how many names are remembered. Names hold their day, so that
+// old ones come up again only when the clock is set back.
+const ledgerNames = 10_000
+
+func (l *ledger) add(names ...string) {
+	l.Names = append(l.Names, names...)
+	if n := len(l.Names) - ledgerNames; n > 0 {
+		l.Names = l.Names[n:]
+	}
+}
+
+// A sealed file is one line "spliosync KIND VERSION SHA256" and JSON after it.
+func sealed(kind string, v any) ([]byte, error) {
+	body, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	body = append(body, '\n')
+	return append(fmt.Appendf(nil, "spliosync %s %d %x\n", kind, sealedVersion, sha256.Sum256(body)), body...), nil
+}
+
+// unseal reads a sealed file. A missing one is fs.ErrNotExist; one that can not
+// be used is a diff.StateError.
+func unseal(fsys vfs.FS, name, path, kind string, v any) error {
+	data, err := vfs.ReadFile(fsys, name, maxSealed)
+	if err != nil {
+		return fmt.Errorf("splio: read %s: %w", path, err)
+	}
+	refuse := func(err error) error {
+		return fmt.Errorf("splio: %w", &diff.StateError{Path: path, Err: err})
+	}
+	line, body, _ := bytes.Cut(data, []byte("\n"))
+	var version int
+	var sum []byte
+	if _, err := fmt.Sscanf(string(line), "spliosync "+kind+" %d %x", &version, &sum); err != nil {
+		return refuse(diff.ErrDamaged)
+	}
+	if version != sealedVersion {
+		return refuse(fmt.Errorf("%w: format %d, this one reads %d", diff.ErrVersion, version, sealedVersion))
+	}
+	if want := sha256.Sum256(body); !bytes.Equal(sum, want[:]) {
+		return refuse(diff.ErrDamaged)
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return refuse(diff.ErrDamaged)
+	}
+	return nil
+}
+
+// loadManifest reads the plan in the outbox; without one the error matches
+// ErrNoPlan. dir is where fsys is, for messages.
+func loadManifest(fsys vfs.FS, dir string) (*manifest, error) {
+	name := outboxDir + "/" + manifestName
+	m := new(manifest)
+	err := unseal(fsys, name, filepath.Join(dir, outboxDir, manifestName), "plan", m)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("splio: %s: %w", dir, ErrNoPlan)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch m.State {
+	case Ready, Released, Applying:
+		return m, nil
+	}
+	return nil, fmt.Errorf("splio: %w", &diff.StateError{
+		Path: filepath.Join(dir, outboxDir, manifestName),
+		Err:  fmt.Errorf("%w: the plan is in the unknown state %q", diff.ErrVersion, m.State),
+	})
+}
+
+// owned refuses a plan of another universe or key.
+func (j *job) owned(m *manifest) error {
+	if m.Scope == j.scope() {
+		return nil
+	}
+	return fmt.Errorf("splio: %w", &diff.StateError{
+		Path: filepath.Join(j.State, outboxDir, manifestName),
+		Err:  fmt.Errorf("%w: it belongs to %q, not to %q", diff.ErrForeign, m.Scope, j.scope()),
+	})
+}
+
+// save writes the manifest, durably.
+func (j *job) save(m *manifest) error {
+	data, err := sealed("plan", m)
+	if err == nil {
+		err = vfs.WriteFile(j.fs, outboxDir, manifestName, data)
+	}
+	if err != nil {
+		return fmt.Errorf("splio: write the manifest of the plan: %w", err)
+	}
+	return nil
+}
+
+func (j *job) loadLedger() (*ledger, error) {
+	l := new(ledger)
+	dir, fsys := j.State, j.fs
+	if j.dry {
+		var err error
+		if fsys, err = vfs.OS(dir); errors.Is(err, fs.ErrNotExist) {
+			return l, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("splio: open the state directory: %w", err)
+		}
+		defer fsys.Close()
+	}
+	err := unseal(fsys, ledgerName, filepath.Join(dir, ledgerName), "ledger", l)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	return l, err
+}
+
+func (j *job) saveLedger(l *ledger) error {
+	data, err := sealed("ledger", l)
+	if err == nil {
+		err = vfs.WriteFile(j.fs, ".", ledgerName, data)
+	}
+	if err != nil {
+		return fmt.Errorf("splio: write the ledger of names: %w", err)
+	}
+	return nil
+}
+
+// clearOutbox removes a plan, the manifest first: without it the other files
+// mean nothing.
+func (j *job) clearOutbox() error {
+	remove := func(name string) error {
+		if err := j.fs.Remove(outboxDir + "/" + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("splio: clear the outbox: %w", err)
+		}
+		return nil
+	}
+	names, err := j.fs.ReadDir(outboxDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("splio: clear the outbox: %w", err)
+	}
+	if err := remove(manifestName); err != nil {
+		return err
+	}
+	if err := j.fs.SyncDir(outboxDir); err != nil {
+		return fmt.Errorf("splio: clear the outbox: %w", err)
+	}
+	for _, n := range names {
+		if err := remove(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}

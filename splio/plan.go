@@ -1,0 +1,339 @@
+package splio
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+
+	"github.com/spliosync/spliosync/diff"
+	"github.com/spliosync/spliosync/internal/vfs"
+	"github.com/spliosync/spliosync/mapping"
+)
+
+// maxColumnSets bounds the files that absent cells can lead to in one plan.
+const maxColumnSets = 64
+
+// Plan is what an activation is about to send, kept in the outbox of its
+// state. Its methods work on the outbox: when the plan is not there any more,
+// their error matches [ErrNoPlan]. Use a Plan from one goroutine.
+type Plan struct {
+	ID     string
+	State  PlanState // as of the call that returned the Plan
+	Reason string    // given to Release
+	Report Report
+
+	activation Activation
+}
+
+// plan makes a plan and leaves it in the outbox.
+func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Source) (_ *manifest, err error) {
+	used, err := j.makeRoom()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil { // what is left over is cleared by the next plan
+			err = errors.Join(err, j.clearOutbox())
+		}
+	}()
+	columns := mapper.Columns()
+	run, err := j.store.Begin(ctx, columns[1:], diff.RunOptions{
+		Create:      j.Insert,
+		Known:       knownKeys(mapper, j.Known),
+		Duplicates:  j.Duplicates,
+		Partial:     j.Partial,
+		Refresh:     j.Refresh,
+		MaxUnusable: j.MaxUnusable,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, run.Close()) }()
+	sp, err := j.newSpool()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, sp.close()) }()
+
+	found := &tally{counts: make(map[RejectionCount]int64), each: j.OnRejection}
+	if err := put(ctx, mapper, src, run.Feed(), sp, found); err != nil {
+		return nil, err
+	}
+	summary, err := run.Compare(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if summary.First && used.Published {
+		return nil, fmt.Errorf("splio: %w", &diff.StateError{
+			Path: j.State,
+			Err:  fmt.Errorf("%w: the snapshot of an earlier run is missing", diff.ErrDamaged),
+		})
+	}
+	m := &manifest{Plan: rand.Text(), State: Ready, Scope: j.scope(), Day: j.clock(), Dest: j.Destination}
+	if m.Files, err = j.write(ctx, columns, run, sp, found); err != nil {
+		return nil, err
+	}
+	m.Report.add(summary, j.Insert)
+	m.Report.Rejections = found.list()
+	m.Report.Unverified = j.unverified()
+	for i, n := 0, 1; i < len(m.Files); n++ {
+		if name := m.Dest.fileName(m.Day, n); !slices.Contains(used.Names, name) {
+			m.Files[i].Name = name
+			m.Files[i].SuffixUnconfirmed = n > 1
+			i++
+		}
+	}
+	if j.dry {
+		return m, nil
+	}
+	// The manifest makes the plan, so everything it names is durable before it.
+	if m.Snapshot, err = run.Stage(ctx); err != nil {
+		return nil, err
+	}
+	if err := j.fs.SyncDir(outboxDir); err != nil {
+		return nil, errors.Join(fmt.Errorf("splio: write the outbox: %w", err), j.store.Discard(m.Snapshot))
+	}
+	if err := j.save(m); err != nil {
+		return nil, errors.Join(err, j.store.Discard(m.Snapshot))
+	}
+	return m, nil
+}
+
+// makeRoom clears the outbox for a new plan, unless it holds one that is not
+// to be replaced.
+func (j *job) makeRoom() (*ledger, error) {
+	load := func() (*manifest, error) { return loadManifest(j.fs, j.State) }
+	if j.dry {
+		load = func() (*manifest, error) { return readManifest(j.State) }
+	}
+	m, err := load()
+	switch {
+	case errors.Is(err, ErrNoPlan):
+	case err != nil:
+		return nil, err
+	case m.State != Ready:
+		return nil, fmt.Errorf("splio: %s: %w (plan %s is %s)", j.State, ErrPending, m.Plan, m.State)
+	default:
+		if err := j.owned(m); err != nil {
+			return nil, err
+		}
+		if !j.dry {
+			if err := j.clearOutbox(); err != nil {
+				return nil, err
+			}
+			if err := j.store.Discard(m.Snapshot); err != nil {
+				return nil, err
+			}
+		}
+	}
+	used, err := j.loadLedger()
+	if err != nil {
+		return nil, err
+	}
+	if err := j.fs.Mkdir(outboxDir); err != nil {
+		return nil, fmt.Errorf("splio: make the outbox: %w", err)
+	}
+	if err := j.fs.SyncDir("."); err != nil {
+		return nil, fmt.Errorf("splio: make the outbox: %w", err)
+	}
+	return used, j.clearOutbox() // what a run that was killed has left
+}
+
+// knownKeys brings keys from elsewhere into the form that the mapping renders.
+// One that has no such form can not match any record.
+func knownKeys(mapper *mapping.Mapper, keys iter.Seq2[string, error]) iter.Seq2[[]byte, error] {
+	if keys == nil {
+		return nil
+	}
+	return func(yield func([]byte, error) bool) {
+		for k, err := range keys {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if key, ok := mapper.Key(mapping.StringValue(k)); ok && !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
+
+// put renders the segment into the comparison and the spool.
+func put(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, feed *diff.Feed, sp *spool, found *tally) error {
+	var row mapping.Row
+	var n int64
+	for rec, err := range src.Records(ctx) {
+		if err != nil {
+			return fmt.Errorf("splio: read the segment: %w", err)
+		}
+		if n++; n&1023 == 0 {
+			if err := context.Cause(ctx); err != nil {
+				return fmt.Errorf("splio: read the segment: %w", err)
+			}
+		}
+		mapper.Render(&row, rec)
+		for _, r := range row.Rejections {
+			found.add(r)
+		}
+		var cells [][]byte
+		if row.OK {
+			cells = row.Cells[1:]
+			if err := sp.add(n, row.Line, row.Cells); err != nil {
+				return err
+			}
+		}
+		if err := feed.Put(n, row.Key, cells); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes the rows of all changes into files of the outbox.
+func (j *job) write(ctx context.Context, columns []string, run *diff.Run, sp *spool, found *tally) ([]manifestFile, error) {
+	out := &outbox{job: j, columns: columns, open: make(map[diff.Columns]*outFile)}
+	defer out.abort()
+	rows, err := sp.read()
+	if err != nil {
+		return nil, err
+	}
+	for c, err := range run.Changes(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if c.Kind == diff.Gone {
+			break // nothing is sent about those who left
+		}
+		line, cells, err := rows.find(c.Seq)
+		if err != nil {
+			return nil, err
+		}
+		if c.Kind == diff.Conflict {
+			found.add(mapping.Rejection{
+				Seq: c.Seq, Line: line, Field: j.Mapping.Key.From, Attribute: columns[0],
+				Reason: ReasonConflict, Action: mapping.Rejected,
+			})
+			continue
+		}
+		if err := out.add(cells); err != nil {
+			return nil, err
+		}
+	}
+	return out.finish()
+}
+
+// outbox spreads rows over files: those with the same columns share a file
+// until it is full.
+type outbox struct {
+	*job
+	columns []string
+	open    map[diff.Columns]*outFile
+	order   []*outFile // all files, in the order of their first rows
+	cells   [][]byte   // scratch
+}
+
+type outFile struct {
+	manifestFile
+	w    *Writer
+	file vfs.File // nil once closed
+}
+
+// add writes a row into the file with the columns that it has.
+func (o *outbox) add(cells [][]byte) error {
+	var set diff.Columns
+	o.cells = o.cells[:0]
+	for i, c := range cells {
+		if c != nil {
+			// The key has a column of its own in every file: sets are of the others.
+			if i > 0 {
+				set[(i-1)/64] |= 1 << ((i - 1) % 64)
+			}
+			o.cells = append(o.cells, c)
+		}
+	}
+	f := o.open[set]
+	if f == nil {
+		if len(o.open) == maxColumnSets {
+			return fmt.Errorf("splio: absent cells leave rows with more than %d different sets of columns: let fewer fields be absent, with the policy %q", maxColumnSets, mapping.Blank)
+		}
+		var err error
+		if f, err = o.create(set); err != nil {
+			return err
+		}
+	}
+	err := f.w.Write(o.cells)
+	if errors.Is(err, ErrFull) {
+		if err := o.close(f); err != nil {
+			return err
+		}
+		if f, err = o.create(set); err != nil {
+			return err
+		}
+		err = f.w.Write(o.cells)
+	}
+	return err
+}
+
+// create begins a file for rows with these columns.
+func (o *outbox) create(set diff.Columns) (*outFile, error) {
+	columns := []string{o.columns[0]}
+	for i := range set.All() {
+		columns = append(columns, o.columns[i+1])
+	}
+	f := &outFile{}
+	f.Local = fmt.Sprintf("%04d.csv", len(o.order)+1)
+	file, err := o.fs.OpenFile(outboxDir+"/"+f.Local, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return nil, fmt.Errorf("splio: create a file in the outbox: %w", err)
+	}
+	f.file = file
+	o.order = append(o.order, f)
+	o.open[set] = f
+	f.w, err = NewWriter(file, columns, o.Format)
+	return f, err
+}
+
+// close ends a file and makes its content durable.
+func (o *outbox) close(f *outFile) error {
+	if f.file == nil {
+		return nil
+	}
+	file, err := f.w.Close()
+	if err == nil {
+		err = f.file.Sync()
+	}
+	if cerr := f.file.Close(); err == nil {
+		err = cerr
+	}
+	f.file = nil
+	if err != nil {
+		return fmt.Errorf("splio: write a file in the outbox: %w", err)
+	}
+	f.File = file
+	return nil
+}
+
+func (o *outbox) finish() ([]manifestFile, error) {
+	files := make([]manifestFile, 0, len(o.order))
+	for _, f := range o.order {
+		if err := o.close(f); err != nil {
+			return nil, err
+		}
+		files = append(files, f.manifestFile)
+	}
+	return files, nil
+}
+
+// abort closes what is open; the files are cleared with the outbox.
+func (o *outbox) abort() {
+	for _, f := range o.order {
+		if f.file != nil {
+			_ = f.file.Close()
+			f.file = nil
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package splio
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/spliosync/spliosync/diff"
+	"github.com/spliosync/spliosync/mapping"
+)
+
+// Report says what a plan found and what became of its files. The counts of
+// records balance:
+//
+//	Read = Rejected + Duplicate + HeldBack + Unchanged + Inserted + Updated
+type Report struct {
+	// Plan identifies the plan; empty in that of [Activation.Preview].
+	Plan string `json:"plan,omitempty"`
+
+	Read      int64 `json:"read"`      // records of the segment
+	Rejected  int64 `json:"rejected"`  // not sent, with a reason
+	Duplicate int64 `json:"duplicate"` // surplus records with the key of another
+	HeldBack  int64 `json:"held_back"` // new, and not among the known keys
+	Unchanged int64 `json:"unchanged"` // nothing to send
+	Inserted  int64 `json:"inserted"`  // rows for records not sent before, where contacts may be created
+	Updated   int64 `json:"updated"`   // all other rows
+
+	Left int64 `json:"left"` // keys sent before that are not in the segment any more
+	// Uncertain counts keys that are not in the segment but keep their state,
+	// because the segment is partial or has records without a usable key, one of
+	// which may be theirs. They are not among Left.
+	Uncertain int64 `json:"uncertain"`
+	First     bool  `json:"first"` // nothing was ever delivered from this state
+
+	// Rejections counts what was found wrong with values, whether or not the
+	// record was rejected for it, by field, reason and action.
+	Rejections []RejectionCount `json:"rejections"`
+	// Columns counts the changes by attribute, without the key, in mapping order.
+	Columns []ColumnCount `json:"columns"`
+	// Dropped are the attributes sent before that the mapping lacks now.
+	Dropped []string `json:"dropped,omitempty"`
+	// Unverified are custom columns of which nobody has declared that they exist
+	// in the universe; if one does not, Splio skips the whole file.
+	Unverified []string `json:"unverified,omitempty"`
+	// Files are those of the plan, none when there is nothing to send.
+	Files []File `json:"files"`
+
+	// Resumed is the report of an earlier plan whose delivery this run ended first.
+	Resumed *Report `json:"resumed,omitempty"`
+}
+
+// RejectionCount counts rejections that are alike.
+type RejectionCount struct {
+	Field     string         `json:"field"`     // of the segment; empty when the record as a whole is meant
+	Attribute string         `json:"attribute"` // of the contact
+	Reason    string         `json:"reason"`
+	Action    mapping.Action `json:"action"`
+	Count     int64          `json:"count"`
+}
+
+// ColumnCount counts the records sent before in which an attribute changed.
+type ColumnCount struct {
+	Name    string `json:"name"`
+	Changed int64  `json:"changed"`
+	// Added: the attribute was not sent before. Then Changed counts the records
+	// sent before that have a value in it.
+	Added bool `json:"added,omitempty"`
+}
+
+// ReasonConflict is the reason of a record whose key another record has too,
+// with other cells.
+const ReasonConflict = "another record with this key says otherwise"
+
+// add takes over what the comparison found. Conflicts are rejections here.
+func (r *Report) add(s *diff.Summary, insert bool) {
+	r.Read = s.Read
+	r.Rejected = s.Rejected + s.Conflicting
+	r.Duplicate, r.HeldBack, r.Unchanged = s.Duplicate, s.HeldBack, s.Unchanged
+	r.Updated = s.Changed + s.Due
+	if insert {
+		r.Inserted = s.New
+	} else {
+		r.Updated += s.New
+	}
+	r.Left, r.Uncertain, r.First, r.Dropped = s.Gone, s.Kept, s.First, s.Dropped
+	r.Columns = make([]ColumnCount, 0, len(s.Columns))
+	for _, c := range s.Columns {
+		r.Columns = append(r.Columns, ColumnCount{Name: c.Name, Changed: c.Changed, Added: c.Added})
+	}
+}
+
+// onlyResumed is the report of a run that got no further than an earlier plan.
+func onlyResumed(r *Report) *Report {
+	return &Report{Rejections: []RejectionCount{}, Columns: []ColumnCount{}, Files: []File{}, Resumed: r}
+}
+
+// tally counts rejections and passes them on.
+type tally struct {
+	counts map[RejectionCount]int64 // keyed with Count 0
+	each   func(mapping.Rejection)
+}
+
+func (t *tally) add(r mapping.Rejection) {
+	t.counts[RejectionCount{Field: r.Field, Attribute: r.Attribute, Reason: r.Reason, Action: r.Action}]++
+	if t.each != nil {
+		t.each(r)
+	}
+}
+
+// list returns the counts, most frequent first.
+func (t *tally) list() []RejectionCount {
+	out := make([]RejectionCount, 0, len(t.counts))
+	for c, n := range t.counts {
+		c.Count = n
+		out = append(out, c)
+	}
+	slices.SortFunc(out, func(a, b RejectionCount) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Attribute, b.Attribute),
+			cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Action, b.Action))
+	})
+	return out
+}

@@ -1,0 +1,150 @@
+package splio
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spliosync/spliosync/internal/vfs"
+)
+
+const spoolName = "spool"
+
+// spool keeps rendered rows until the comparison has told which of them are
+// sent. It holds personal data: the file loses its name at once where the
+// system allows it, and is private anyway.
+//
+// A row is its length in bytes, its number, its source line and its cells; a
+// cell is its length plus one and its bytes, an absent one is zero.
+type spool struct {
+	fs   vfs.FS
+	file vfs.File
+	w    *bufio.Writer
+	size int64
+	buf  []byte
+}
+
+func (j *job) newSpool() (*spool, error) {
+	name := outboxDir + "/" + spoolName
+	f, err := j.fs.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return nil, fmt.Errorf("splio: create the spool: %w", err)
+	}
+	_ = j.fs.Remove(name) // where it fails, close removes it
+	return &spool{fs: j.fs, file: f, w: bufio.NewWriterSize(f, 256<<10)}, nil
+}
+
+func (s *spool) close() error {
+	err := s.file.Close()
+	if rerr := s.fs.Remove(outboxDir + "/" + spoolName); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) {
+		err = errors.Join(err, rerr)
+	}
+	if err != nil {
+		return fmt.Errorf("splio: close the spool: %w", err)
+	}
+	return nil
+}
+
+// add appends a row. Rows come with ascending numbers.
+func (s *spool) add(seq, line int64, cells [][]byte) error {
+	b := binary.AppendUvarint(s.buf[:0], uint64(seq))
+	b = binary.AppendUvarint(b, uint64(line))
+	for _, c := range cells {
+		if c == nil {
+			b = append(b, 0)
+			continue
+		}
+		b = binary.AppendUvarint(b, uint64(len(c))+1)
+		b = append(b, c...)
+	}
+	s.buf = b
+	var n [binary.MaxVarintLen64]byte
+	head := binary.PutUvarint(n[:], uint64(len(b)))
+	s.size += int64(head + len(b))
+	_, err := s.w.Write(n[:head])
+	if err == nil {
+		_, err = s.w.Write(b)
+	}
+	if err != nil {
+		return fmt.Errorf("splio: write the spool: %w", err)
+	}
+	return nil
+}
+
+// spoolReader finds rows by ascending number.
+type spoolReader struct {
+	r     *bufio.Reader
+	buf   []byte
+	cells [][]byte
+}
+
+// read ends the writing.
+func (s *spool) read() (*spoolReader, error) {
+	if err := s.w.Flush(); err != nil {
+		return nil, fmt.Errorf("splio: write the spool: %w", err)
+	}
+	return &spoolReader{r: bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.size), 256<<10)}, nil
+}
+
+// find returns the row with a number that was added, its line and its cells,
+// which are valid until the next call.
+func (r *spoolReader) find(seq int64) (line int64, cells [][]byte, err error) {
+	for {
+		n, err := binary.ReadUvarint(r.r)
+		if err != nil {
+			return 0, nil, fmt.Errorf("splio: read the spool: %w", err)
+		}
+		head, err := r.r.Peek(int(min(n, binary.MaxVarintLen64)))
+		if err != nil {
+			return 0, nil, fmt.Errorf("splio: read the spool: %w", err)
+		}
+		if at, _ := binary.Uvarint(head); int64(at) != seq {
+			if _, err := r.r.Discard(int(n)); err != nil {
+				return 0, nil, fmt.Errorf("splio: read the spool: %w", err)
+			}
+			continue
+		}
+		r.buf = append(r.buf[:0], make([]byte, n)...)
+		if _, err := io.ReadFull(r.r, r.buf); err != nil {
+			return 0, nil, fmt.Errorf("splio: read the spool: %w", err)
+		}
+		return r.row()
+	}
+}
+
+// row takes the row in buf apart.
+func (r *spoolReader) row() (line int64, cells [][]byte, err error) {
+	b := r.buf
+	bad := false
+	next := func() uint64 {
+		v, n := binary.Uvarint(b)
+		if n <= 0 {
+			bad = true
+			return 0
+		}
+		b = b[n:]
+		return v
+	}
+	next() // the number
+	line = int64(next())
+	r.cells = r.cells[:0]
+	for len(b) > 0 && !bad {
+		switch n := next(); {
+		case n == 0:
+			r.cells = append(r.cells, nil)
+		case n-1 > uint64(len(b)):
+			bad = true
+		default:
+			r.cells = append(r.cells, b[:n-1:n-1])
+			b = b[n-1:]
+		}
+	}
+	if bad {
+		return 0, nil, errors.New("splio: read the spool: it was altered while in use")
+	}
+	return line, r.cells, nil
+}
