@@ -1,0 +1,46 @@
+package splio_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spliosync/spliosync/mapping"
+	"github.com/spliosync/spliosync/mapping/source"
+	"github.com/spliosync/spliosync/sftpx"
+	"github.com/spliosync/spliosync/splio"
+)
+
+// tour is the code of the README and of the module's package comment, compiled
+// here: a test of the repository compares them line by line.
+func tour(ctx context.Context, password sftpx.Secret) error {
+	m := mapping.Mapping{
+		Key:    mapping.Field{From: "email", To: "email"},
+		Fields: []mapping.Field{{From: "first_name", To: "firstname"}, {From: "signup", To: "dateOfCreation"}},
+		Custom: []string{"loyalty_tier", "points"},
+	}
+	client, err := sftpx.New(sftpx.Config{
+		Addr: "sftp.splio.com", User: "acme", Password: password,
+		KnownHosts: "/etc/acme/known_hosts", Dir: "/imports",
+	})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	activation := splio.Activation{
+		Destination: splio.Destination{Universe: "acme", Subsequence: "crm"},
+		Mapping:     m,
+		State:       "/var/lib/acme/splio",
+		Insert:      true,
+	}
+	report, err := activation.Run(ctx, source.CSVFile("segment.csv", source.CSVOptions{}), client)
+	if err != nil {
+		return err // nothing is forgotten: the next run goes on from here
+	}
+	fmt.Println(report.Inserted, "inserted,", report.Updated, "updated,", report.Rejected, "rejected")
+	return nil
+}
+
+// The tour needs a server of Splio's, so it is compiled and not run.
+func Example_tour() {
+	_ = tour
+}
