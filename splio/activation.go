@@ -108,10 +108,10 @@ func (a Activation) check(ctx context.Context, src mapping.Source) (*mapping.Map
 	err := a.validate()
 	fields, ferr := src.Fields(ctx)
 	if ferr != nil {
-		return nil, errors.Join(err, fmt.Errorf("splio: read the segment: %w", ferr))
+		return nil, errors.Join(wrong(err), fmt.Errorf("splio: read the segment: %w", ferr))
 	}
 	mapper, berr := a.bind(fields)
-	return mapper, errors.Join(err, berr)
+	return mapper, wrong(errors.Join(err, berr))
 }
 
 // open opens the state and locks it.
@@ -150,8 +150,8 @@ func (j *job) clock() time.Time {
 // no network, and publishes nothing. A plan that is ready already is replaced;
 // one that was released or is on its way makes the error match [ErrPending].
 //
-// Wrong configuration is reported all at once, before the state is opened.
-// After an error the state is as it was, except that a ready plan may be gone.
+// Wrong configuration is reported all at once, with [ErrConfig], before the
+// state is opened. After an error the state is as it was, except that a ready plan may be gone.
 // When ctx ends, the error holds context.Cause(ctx).
 func (a Activation) Plan(ctx context.Context, src mapping.Source) (*Plan, error) {
 	mapper, err := a.check(ctx, src)

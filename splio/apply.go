@@ -20,7 +20,7 @@ const maxNames = 1000
 // with opens the state and the manifest of the plan in it.
 func (p *Plan) with(do func(*job, *manifest) error) (err error) {
 	a := p.activation
-	if err := a.validate(); err != nil {
+	if err := wrong(a.validate()); err != nil {
 		return err
 	}
 	j, err := a.open()

@@ -8,6 +8,10 @@ import (
 // The errors to branch on, beside those of package diff that a state directory
 // gives (diff.ErrLocked, diff.StateError and the sentinels it wraps).
 var (
+	// ErrConfig: the activation, or its mapping on this segment, can not work as
+	// it is; running again does not help. The message has all problems found,
+	// one a line.
+	ErrConfig = errors.New("wrong configuration")
 	// ErrPending: a plan was released or is on its way, so that no other can be
 	// made. Apply or Discard it; Run does so by itself.
 	ErrPending = errors.New("an earlier plan waits to be delivered")
@@ -17,6 +21,14 @@ var (
 	// ErrFull: the file has as many lines as it may have.
 	ErrFull = errors.New("the file is full")
 )
+
+// wrong marks what is wrong with the configuration.
+func wrong(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("splio: %w:\n%w", ErrConfig, err)
+}
 
 // CellError says which cell a [Writer] refused and why, and never what is in it.
 type CellError struct {
