@@ -1,0 +1,158 @@
+package mapping
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Parse reads a Mapping from JSON, strictly: members that are unknown, repeated or differ in case, and anything after
+// the object, are errors. Every error names the line and column where it was found, counted from 1, the column in bytes.
+// What the mapping says is checked by [Mapping.Bind].
+func Parse(data []byte) (Mapping, error) {
+	if !utf8.Valid(data) {
+		return Mapping{}, parseError(data, validPrefix(data), "not valid UTF-8")
+	}
+	// The whole text is checked first, so that only members and types are left to go wrong.
+	if err := json.Unmarshal(data, new(json.RawMessage)); err != nil {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+			// The offset is behind the offending byte, except at the end of the text.
+			at := int(syntax.Offset)
+			if !strings.HasPrefix(syntax.Error(), "unexpected end") {
+				at--
+			}
+			return Mapping{}, parseError(data, at, syntax.Error())
+		}
+		return Mapping{}, fmt.Errorf("mapping: %w", err)
+	}
+	if trimmed := bytes.TrimLeft(data, " \t\r\n"); trimmed[0] != '{' {
+		return Mapping{}, parseError(data, len(data)-len(trimmed), "a mapping is an object")
+	}
+	w := walker{data: data, dec: json.NewDecoder(bytes.NewReader(data)), begins: make(map[int]int)}
+	if err := w.value("mapping"); err != nil {
+		return Mapping{}, err
+	}
+	var m Mapping
+	if err := json.Unmarshal(data, &m); err != nil {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return Mapping{}, parseError(data, w.begins[int(wrong.Offset)], fmt.Sprintf("%s is %s, want %s", wrong.Field, wrong.Value, wanted(wrong.Type.Kind().String())))
+		}
+		return Mapping{}, fmt.Errorf("mapping: %w", err)
+	}
+	return m, nil
+}
+
+// wanted is the JSON word for a kind of Go type.
+func wanted(kind string) string {
+	switch kind {
+	case "struct":
+		return "an object"
+	case "slice":
+		return "an array"
+	case "bool":
+		return "true or false"
+	case "int":
+		return "a whole number"
+	}
+	return "a " + kind
+}
+
+func parseError(data []byte, at int, what string) error {
+	before := data[:min(max(at, 0), len(data))]
+	line := bytes.Count(before, []byte{'\n'}) + 1
+	column := len(before) - bytes.LastIndexByte(before, '\n')
+	return fmt.Errorf("mapping: line %d, column %d: %s", line, column, what)
+}
+
+func validPrefix(data []byte) int {
+	at := 0
+	for at < len(data) {
+		r, size := utf8.DecodeRune(data[at:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		at += size
+	}
+	return at
+}
+
+// walker goes through a valid JSON text and checks the names of members, which package json cannot locate.
+type walker struct {
+	data   []byte
+	dec    *json.Decoder
+	begins map[int]int // of a literal by its end, of an array or object by the end of its bracket: what type errors give
+}
+
+// members returns the members of the objects of a kind, and the kind of what a member holds.
+func members(kind string) (names []string, holds map[string]string) {
+	switch kind {
+	case "mapping":
+		return []string{"key", "fields", "custom", "zone"}, map[string]string{"key": "field", "fields": "field"}
+	case "field":
+		return []string{"from", "to", "custom", "type", "empty", "invalid", "layouts", "places", "transforms"}, map[string]string{"transforms": "transform"}
+	case "transform":
+		return []string{"name"}, nil
+	}
+	return nil, nil
+}
+
+// value reads one value; the objects in it, or in an array of it, are of that kind.
+func (w *walker) value(kind string) error {
+	begin := w.next()
+	token, err := w.dec.Token()
+	if err != nil {
+		return fmt.Errorf("mapping: %w", err)
+	}
+	w.begins[int(w.dec.InputOffset())] = begin
+	switch token {
+	case json.Delim('['):
+		for w.dec.More() {
+			if err := w.value(kind); err != nil {
+				return err
+			}
+		}
+	case json.Delim('{'):
+		if err := w.object(kind); err != nil {
+			return err
+		}
+	default:
+		return nil
+	}
+	_, err = w.dec.Token() // the end of the array or object
+	return err
+}
+
+func (w *walker) object(kind string) error {
+	names, holds := members(kind)
+	seen := make(map[string]bool)
+	for w.dec.More() {
+		begin := w.next()
+		token, err := w.dec.Token()
+		if err != nil {
+			return fmt.Errorf("mapping: %w", err)
+		}
+		name, _ := token.(string)
+		switch {
+		// An object where there should be none is left to package json, which tells its type.
+		case names != nil && !slices.Contains(names, name):
+			return parseError(w.data, begin, fmt.Sprintf("unknown member %q of a %s: one of %s", name, kind, quoted(names)))
+		case names != nil && seen[name]:
+			return parseError(w.data, begin, fmt.Sprintf("member %q a second time", name))
+		}
+		seen[name] = true
+		if err := w.value(holds[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next is where the next token begins.
+func (w *walker) next() int {
+	at := int(w.dec.InputOffset())
+	return at + len(w.data[at:]) - len(bytes.TrimLeft(w.data[at:], " \t\r\n,:"))
+}

@@ -1,0 +1,93 @@
+package mapping_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spliosync/spliosync/mapping"
+)
+
+// Rendered values must show nowhere: as text, as the list of their bytes, in hexadecimal or in base64.
+func TestNothingShowsAValue(t *testing.T) {
+	const secret = "swordfish"
+	forms := []string{secret, strings.ToUpper(secret), fmt.Sprint([]byte(secret))[1:30], fmt.Sprintf("%x", secret), fmt.Sprintf("%#v", []byte(secret))[7:40], "c3dvcmRmaXNo", "987654321", "1999-09-19", "937699200"}
+
+	m := bind(t, mapping.Mapping{
+		Key: mapping.Field{From: "a", To: "email"},
+		Fields: []mapping.Field{
+			{From: "a", To: "cellphone"}, {From: "a", To: "language", Invalid: mapping.Absent}, {From: "a", To: "lists", Invalid: mapping.Reject},
+			{From: "b", To: "n", Custom: true, Type: mapping.Lists}, {From: "c", To: "d", Custom: true, Type: mapping.Integer},
+		},
+		Custom: []string{"a"},
+	}, []string{"a", "b", "c"}, destination())
+	rec := &mapping.Record{Seq: 1, Line: 2, Values: []mapping.Value{
+		mapping.StringValue(secret), mapping.IntegerValue(987654321), mapping.DateTimeValue(time.Date(1999, 9, 19, 0, 0, 0, 0, time.UTC)),
+	}}
+	var row mapping.Row
+	m.Render(&row, rec)
+	if len(row.Rejections) != 6 || row.Rejections[0].Value() != secret || row.Rejections[4].Value() != "987654321" || row.Rejections[5].Value() != "1999-09-19 02:00:00" {
+		t.Fatalf("rejections %v: the test has lost its point", row.Rejections)
+	}
+
+	type hidden struct{ r mapping.Rejection } // formatters cannot call methods on what is in there
+	type hiddenText struct{ v mapping.Value }
+	things := map[string]any{
+		"record": rec, "record by value": *rec, "row": &row, "row by value": row, "rejections": row.Rejections, "rejection": row.Rejections[0], "rejection pointer": &row.Rejections[0],
+		"rejection in a struct": hidden{row.Rejections[0]}, "value in a struct": hiddenText{rec.Values[0]}, "decimal in a struct": hiddenText{mapping.DecimalValue(secret)},
+		"text": mapping.TextValue([]byte(secret)), "string": rec.Values[0], "integer": rec.Values[1], "time": rec.Values[2], "decimal": mapping.DecimalValue(secret),
+		"float": mapping.FloatValue(987654321), "date": mapping.DateValue(1999, 9, 19), "value pointer": &rec.Values[0], "mapper": m,
+	}
+	for name, thing := range things {
+		var out bytes.Buffer
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%50.40s"} {
+			fmt.Fprintf(&out, verb+"\n", thing)
+		}
+		slog.New(slog.NewTextHandler(&out, nil)).Info("m", "thing", thing)
+		if !strings.HasPrefix(name, "row") { // the cells are what a row is for
+			slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "thing", thing)
+			data, err := json.Marshal(thing)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			out.Write(data)
+		}
+		for _, form := range forms {
+			if strings.Contains(out.String(), form) {
+				t.Errorf("%s shows %q:\n%s", name, form, &out)
+			}
+		}
+	}
+	_, err := mapping.ValueOf(map[string]string{secret: secret})
+	if _, failing := mapping.ValueOf(failing(secret)); err == nil || failing == nil || strings.Contains(err.Error()+failing.Error(), secret) {
+		t.Errorf("ValueOf: %v; %v", err, failing)
+	}
+}
+
+func TestFormats(t *testing.T) {
+	r := mapping.Rejection{Seq: 3, Line: 5, Field: "mail", Attribute: "email", Reason: mapping.ReasonEmail, Action: mapping.Rejected}
+	if got, want := fmt.Sprintf("%v", r), `record 3, line 5, field "mail": not an e-mail address: rejected`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	data, err := json.Marshal(r)
+	if want := `{"seq":3,"line":5,"field":"mail","attribute":"email","reason":"not an e-mail address","action":"rejected"}`; err != nil || string(data) != want {
+		t.Errorf("got %s, want %s", data, want)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("m", "r", r)
+	if !strings.Contains(log.String(), "r.line=5") {
+		t.Errorf("log %s", &log)
+	}
+	for want, v := range map[string]mapping.Value{"Value(null)": {}, "Value(text)": mapping.StringValue("x"), "Value(datetime)": mapping.DateTimeValue(time.Unix(1, 0))} {
+		if got := fmt.Sprintf("%+v", v); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+var errValuer = errors.New("no")

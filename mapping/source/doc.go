@@ -1,0 +1,37 @@
+// Package source has the readers of segments: CSV text ([CSV], [CSVFile]), maps ([Maps]) and SQL rows ([SQL]).
+//
+// Each gives a [mapping.Source]. What is wrong with one record alone is in its Err, as one of the sentinels of this
+// package, and reading goes on; what stops the reading is yielded as the last error. Where the two cannot be told apart,
+// reading stops: a record lost in silence would look like one that has left the segment.
+//
+// Errors name lines, columns by their number and files, never a value, nor a field's name: without its header, the first
+// record of a file passes for one.
+//
+// A source is not safe for concurrent use.
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// What rejects a record alone. The messages are the reasons of the rejections.
+var (
+	ErrFieldCount = errors.New("not as many values as there are fields")
+	ErrQuote      = errors.New("a quote where none can be")
+	ErrType       = errors.New("a value of a type that cannot be mapped")
+)
+
+var errSpent = errors.New("source: it can be read once only, and has been: make a new one")
+
+// checkEvery is how many records are read between two looks at the context.
+const checkEvery = 256
+
+// stopped returns the error of a context that has ended.
+func stopped(ctx context.Context, seq int64) error {
+	if seq%checkEvery != 0 || ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("source: stopped after %d records: %w", seq, context.Cause(ctx))
+}

@@ -1,0 +1,166 @@
+package source
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spliosync/spliosync/mapping"
+)
+
+// SQL is the result of a query, once. The fields are its columns, in order.
+//
+// The values are what the driver gives: numbers, booleans, text. The text of a NUMERIC, DECIMAL or NUMBER column is an exact
+// decimal, a time in a DATE column the civil date that the driver gave it. Any other time is an instant: whether a column
+// without a zone is read as UTC or as another zone is a setting of the driver. Where a driver gives dates as text, the
+// mapping reads them. A record with a value of a type that cannot be mapped is rejected alone with [ErrType].
+//
+// Records closes rows at its end, however it ends, and yields what rows.Err and rows.Close report. Who does not range over
+// Records closes rows.
+func SQL(rows *sql.Rows) mapping.Source { return &sqlRows{rows: rows} }
+
+type sqlRows struct {
+	rows   *sql.Rows
+	fields []string
+	spent  bool
+}
+
+func (s *sqlRows) Fields(context.Context) ([]string, error) {
+	if s.fields == nil {
+		if s.rows == nil {
+			return nil, errors.New("source: there are no rows: did the query fail?")
+		}
+		names, err := s.rows.Columns()
+		if err != nil {
+			return nil, fmt.Errorf("source: %w", err)
+		}
+		s.fields = names
+	}
+	return slices.Clone(s.fields), nil
+}
+
+func (s *sqlRows) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
+	return func(yield func(*mapping.Record, error) bool) {
+		if s.spent {
+			yield(nil, errSpent)
+			return
+		}
+		s.spent = true
+		r, err := s.open(ctx)
+		rec := &mapping.Record{}
+		for err == nil {
+			if err = stopped(ctx, rec.Seq); err != nil || !s.rows.Next() {
+				break
+			}
+			if err = r.read(s.rows, rec); err == nil && !yield(rec, nil) {
+				_ = s.rows.Close() // nobody is left to be told
+				return
+			}
+		}
+		if s.rows != nil {
+			if err == nil {
+				err = wrap(s.rows.Err(), rec.Seq)
+			}
+			if closing := wrap(s.rows.Close(), rec.Seq); err == nil {
+				err = closing
+			}
+		}
+		if err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+func wrap(err error, seq int64) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("source: after %d records: %w", seq, err)
+}
+
+func (s *sqlRows) open(ctx context.Context) (*sqlReader, error) {
+	if _, err := s.Fields(ctx); err != nil {
+		return nil, err
+	}
+	types, err := s.rows.ColumnTypes()
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	r := &sqlReader{cells: make([]sqlCell, len(types))}
+	for i, t := range types {
+		name, _, _ := strings.Cut(strings.ToUpper(t.DatabaseTypeName()), "(")
+		r.cells[i] = sqlCell{reader: r, date: name == "DATE", decimal: name == "NUMERIC" || name == "DECIMAL" || name == "NUMBER"}
+		r.dest = append(r.dest, &r.cells[i])
+	}
+	return r, nil
+}
+
+// sqlReader takes rows over into records.
+type sqlReader struct {
+	cells []sqlCell
+	dest  []any
+	bytes []byte // of the current record; the driver may reuse its own as soon as Scan returns
+	bad   bool
+}
+
+func (r *sqlReader) read(rows *sql.Rows, rec *mapping.Record) error {
+	r.bytes, r.bad = r.bytes[:0], false
+	if err := rows.Scan(r.dest...); err != nil {
+		return wrap(err, rec.Seq)
+	}
+	rec.Seq++
+	rec.Values, rec.Err = rec.Values[:0], nil
+	for i := range r.cells {
+		rec.Values = append(rec.Values, r.cells[i].value)
+	}
+	if r.bad {
+		rec.Err = ErrType
+	}
+	return nil
+}
+
+// sqlCell takes over one value of the current row.
+type sqlCell struct {
+	reader        *sqlReader
+	date, decimal bool
+	value         mapping.Value
+}
+
+// Scan implements sql.Scanner. It does not fail, so that a value it cannot take concerns its record alone.
+func (c *sqlCell) Scan(src any) error {
+	switch v := src.(type) {
+	case []byte:
+		if v == nil {
+			c.value = mapping.Value{}
+			return nil
+		}
+		start := len(c.reader.bytes)
+		c.reader.bytes = append(c.reader.bytes, v...)
+		if v = c.reader.bytes[start:]; c.decimal {
+			c.value = mapping.DecimalValue(v)
+		} else {
+			c.value = mapping.TextValue(v)
+		}
+		return nil
+	case string:
+		if c.decimal {
+			c.value = mapping.DecimalValue(v)
+			return nil
+		}
+	case time.Time:
+		if c.date && !v.IsZero() {
+			c.value = mapping.DateValue(v.Date())
+			return nil
+		}
+	}
+	var err error
+	if c.value, err = mapping.ValueOf(src); err != nil {
+		c.reader.bad = true
+	}
+	return nil
+}

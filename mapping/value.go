@@ -1,0 +1,194 @@
+package mapping
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"log/slog"
+	"math"
+	"strconv"
+	"time"
+	"unsafe"
+)
+
+// Value is one value of a record: null, text, an integer, a decimal, a float, a boolean, a date or a date-time. It is
+// small and copied freely. The zero Value is null. Its content shows in no formatting, log or encoding.
+type Value struct {
+	p *byte // text and decimal: the first byte; a pointer, so that reflection shows no content
+	n int64 // text and decimal: the length; integer; float: the bits; boolean: 0 or 1; date: yyyymmdd; date-time: Unix seconds
+	k kind
+}
+
+type kind uint8
+
+const (
+	kindNull   kind = iota
+	kindText        // bytes of the source, which a cell may share
+	kindString      // bytes of a string, which a cell must not share: it would let them be modified
+	kindInteger
+	kindDecimal
+	kindFloat
+	kindBoolean
+	kindDate
+	kindDateTime
+)
+
+var kindNames = [...]string{"null", "text", "text", "integer", "decimal", "float", "boolean", "date", "datetime"}
+
+// TextValue is text. It shares b, which must stay as it is for as long as the Value is used.
+func TextValue(b []byte) Value {
+	return Value{p: unsafe.SliceData(b), n: int64(len(b)), k: kindText}
+}
+
+// StringValue is text.
+func StringValue(s string) Value {
+	return Value{p: unsafe.StringData(s), n: int64(len(s)), k: kindString}
+}
+
+// IntegerValue is an integer.
+func IntegerValue(n int64) Value { return Value{n: n, k: kindInteger} }
+
+// DecimalValue is an exact decimal number: an optional sign, digits and at most one dot. Other text makes a value that is
+// invalid for every type. It shares the bytes, which must stay as they are for as long as the Value is used.
+func DecimalValue[T ~string | ~[]byte](exact T) Value {
+	// A string and a slice both begin with the pointer to their bytes.
+	return Value{p: *(**byte)(unsafe.Pointer(&exact)), n: int64(len(exact)), k: kindDecimal}
+}
+
+// FloatValue is a floating-point number.
+func FloatValue(f float64) Value { return Value{n: int64(math.Float64bits(f)), k: kindFloat} }
+
+// BooleanValue is a boolean.
+func BooleanValue(b bool) Value {
+	if b {
+		return Value{n: 1, k: kindBoolean}
+	}
+	return Value{k: kindBoolean}
+}
+
+// DateValue is a civil date, whatever the zone. One that does not exist, or with a year outside 1 to 9999, makes a value
+// that is invalid for every type.
+func DateValue(year int, month time.Month, day int) Value {
+	if !validDate(year, int(month), day) {
+		return Value{k: kindDate}
+	}
+	return Value{n: int64(year)*10000 + int64(month)*100 + int64(day), k: kindDate}
+}
+
+// DateTimeValue is an instant. The zero Time is null.
+func DateTimeValue(t time.Time) Value {
+	if t.IsZero() {
+		return Value{}
+	}
+	return Value{n: t.Unix(), k: kindDateTime}
+}
+
+// ValueOf makes a Value of v: nil, a string, []byte, any integer or float type, bool, [time.Time], a [Value], a pointer to
+// one of these (nil is null), a type based on one of these, or a [driver.Valuer] that gives one, as the sql.Null types do.
+// A []byte is shared, not copied. For any other type the error names the type, never the value.
+func ValueOf(v any) (Value, error) {
+	if value, ok := plainValue(v); ok {
+		return value, nil
+	}
+	// This goes by reflection, which is why the usual types have been dealt with. The cause of an error may quote the
+	// value, so it is left out.
+	if dv, err := driver.DefaultParameterConverter.ConvertValue(v); err == nil {
+		if value, ok := plainValue(dv); ok {
+			return value, nil
+		}
+	}
+	return Value{}, fmt.Errorf("mapping: a value of type %T cannot be mapped: give text, a number, a bool or a time.Time", v)
+}
+
+func plainValue(v any) (Value, bool) {
+	switch v := v.(type) {
+	case nil:
+		return Value{}, true
+	case Value:
+		return v, true
+	case string:
+		return StringValue(v), true
+	case []byte:
+		return TextValue(v), true
+	case int:
+		return IntegerValue(int64(v)), true
+	case int8:
+		return IntegerValue(int64(v)), true
+	case int16:
+		return IntegerValue(int64(v)), true
+	case int32:
+		return IntegerValue(int64(v)), true
+	case int64:
+		return IntegerValue(v), true
+	case uint:
+		return unsignedValue(uint64(v)), true
+	case uint8:
+		return IntegerValue(int64(v)), true
+	case uint16:
+		return IntegerValue(int64(v)), true
+	case uint32:
+		return IntegerValue(int64(v)), true
+	case uint64:
+		return unsignedValue(v), true
+	case float32:
+		return float32Value(v), true
+	case float64:
+		return FloatValue(v), true
+	case bool:
+		return BooleanValue(v), true
+	case time.Time:
+		return DateTimeValue(v), true
+	case *string:
+		return pointerValue(v)
+	case *int:
+		return pointerValue(v)
+	case *int32:
+		return pointerValue(v)
+	case *int64:
+		return pointerValue(v)
+	case *float64:
+		return pointerValue(v)
+	case *bool:
+		return pointerValue(v)
+	case *time.Time:
+		return pointerValue(v)
+	}
+	return Value{}, false
+}
+
+func pointerValue[T any](p *T) (Value, bool) {
+	if p == nil {
+		return Value{}, true
+	}
+	return plainValue(*p)
+}
+
+func unsignedValue(n uint64) Value {
+	if n <= math.MaxInt64 {
+		return IntegerValue(int64(n))
+	}
+	return DecimalValue(strconv.AppendUint(nil, n, 10))
+}
+
+// float32Value keeps the digits a float32 is written with: 0.1 is not 0.10000000149011612.
+func float32Value(f float32) Value {
+	wide := float64(f)
+	if math.IsNaN(wide) || math.IsInf(wide, 0) {
+		return FloatValue(wide)
+	}
+	return DecimalValue(strconv.AppendFloat(nil, wide, 'f', -1, 32))
+}
+
+// bytes returns the bytes of a text or decimal.
+func (v *Value) bytes() []byte { return unsafe.Slice(v.p, int(v.n)) }
+
+// String is the kind of the value, e.g. "Value(text)".
+func (v Value) String() string { return "Value(" + kindNames[v.k] + ")" }
+
+// GoString is String.
+func (v Value) GoString() string { return v.String() }
+
+// Format writes String for every verb.
+func (v Value) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(v.String())) }
+
+// LogValue is String.
+func (v Value) LogValue() slog.Value { return slog.StringValue(v.String()) }

@@ -1,0 +1,88 @@
+package mapping_test
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/spliosync/spliosync/mapping"
+)
+
+type failing string
+
+func (f failing) Value() (driver.Value, error) {
+	return nil, fmt.Errorf("%w: %s", errValuer, string(f))
+}
+
+type named string
+
+type valuer struct{ p *int }
+
+func (v valuer) Value() (driver.Value, error) { return int64(*v.p), nil }
+
+func TestValueOf(t *testing.T) {
+	m := one(t, mapping.Field{Empty: mapping.Absent}, 0)
+	at := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		value any
+		want  string
+	}{
+		{nil, absent}, {"a", "a"}, {[]byte("b"), "b"}, {[]byte(nil), absent}, {named("n"), "n"},
+		{int(-1), "-1"}, {int8(-8), "-8"}, {int16(16), "16"}, {int32(32), "32"}, {int64(math.MaxInt64), "9223372036854775807"},
+		{uint(1), "1"}, {uint8(8), "8"}, {uint16(16), "16"}, {uint32(math.MaxUint32), "4294967295"}, {uint64(math.MaxUint64), "18446744073709551615"},
+		{float32(0.1), "0.1"}, {0.1, "0.1"}, {true, "1"}, {at, "2024-01-01 01:00:00"}, {time.Time{}, absent},
+		{new("p"), "p"}, {(*string)(nil), absent}, {new(7), "7"}, {new(int32(8)), "8"}, {new(int64(9)), "9"}, {new(1.5), "1.5"}, {new(true), "1"}, {&at, "2024-01-01 01:00:00"},
+		{new(uint8(3)), "3"}, {(*uint8)(nil), absent},
+		{sql.NullString{}, absent}, {sql.NullString{String: "s", Valid: true}, "s"}, {sql.Null[int64]{V: 4, Valid: true}, "4"}, {(*valuer)(nil), absent},
+		{mapping.DecimalValue("1.50"), "1.50"},
+	} {
+		v, err := mapping.ValueOf(tt.value)
+		if err != nil {
+			t.Errorf("%T: %v", tt.value, err)
+			continue
+		}
+		var row mapping.Row
+		m.Render(&row, &mapping.Record{Values: []mapping.Value{mapping.StringValue("k"), v}})
+		if got := show(row.Cells[1]); got != tt.want || len(row.Rejections) > 0 {
+			t.Errorf("%T: %q %v, want %q", tt.value, got, row.Rejections, tt.want)
+		}
+	}
+	for _, v := range []any{struct{}{}, []string{"a"}, complex(1, 1), func() {}, map[string]int{}, failing("x")} {
+		if got, err := mapping.ValueOf(v); err == nil {
+			t.Errorf("%T gives %v, want an error", v, got)
+		}
+	}
+}
+
+func TestFloat32(t *testing.T) {
+	m := one(t, mapping.Field{}, 0)
+	for in, want := range map[float32]string{float32(math.Inf(1)): "", 1e10: "10000000000"} {
+		v, err := mapping.ValueOf(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var row mapping.Row
+		m.Render(&row, &mapping.Record{Values: []mapping.Value{mapping.StringValue("k"), v}})
+		if got := show(row.Cells[1]); got != want {
+			t.Errorf("%v: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// The bytes of a string must not be writable through a cell.
+func TestCellsNeverShareAString(t *testing.T) {
+	const constant = "a constant"
+	var row mapping.Row
+	one(t, mapping.Field{}, 0).Render(&row, &mapping.Record{Values: []mapping.Value{mapping.StringValue(constant), mapping.StringValue(constant)}})
+	row.Cells[0][0], row.Cells[1][0] = 'X', 'X'
+}
+
+func TestValueIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(mapping.Value{}); size > 48 {
+		t.Errorf("a Value takes %d bytes", size)
+	}
+}
