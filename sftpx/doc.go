@@ -1,0 +1,51 @@
+// Package sftpx puts a file whole, or not at all, into one drop directory.
+//
+// It is for destinations that are fed by files: somebody else's process lists a directory and takes what it finds there.
+// Three transports do the same thing in three places:
+//
+//   - [Client] on an SFTP server,
+//   - [Dir] in a local directory (a mounted share, a folder that another program watches),
+//   - [Mem] in memory, for tests.
+//
+// # The contract
+//
+// All three have the methods below, which mention standard types only, so that a consumer can declare the interface it needs:
+//
+//	Put(ctx context.Context, name, temp string, body *io.SectionReader) error
+//	Size(ctx context.Context, name string) (int64, error)
+//
+// Put writes body under the bare name temp, checks its size, and renames it to the bare name name.
+//
+//   - Whoever lists the directory sees the whole file under name, or nothing under that name.
+//   - A file already called temp is taken for the leftover of an earlier attempt at the same file, and is replaced.
+//   - A file already called name is never overwritten: the error matches [fs.ErrExist]. This is looked at before the upload and
+//     again at the rename. The temporary file is removed.
+//   - After any other error the temporary file is removed if the destination still allows it, and nothing of ours is under name. The
+//     exceptions are named in the error: a connection lost while the rename is under way, when nobody can say on which side of
+//     it, a size that is wrong after the rename, and, for [Dir], a directory that could not be synced after the file was published.
+//   - Put may be called again with the same arguments after an error.
+//   - body is read through ReadAt from its offset 0, whatever its own position, and may be read more than once. A body that ends
+//     before body.Size() is an error matching [io.ErrUnexpectedEOF], and nothing is published.
+//   - A missing drop directory is an error that names it and matches [fs.ErrNotExist]. No directory is ever created.
+//   - When ctx ends, so does the call, with [context.Cause] in the error. A ReadAt of the body that has begun is waited for.
+//
+// Size gives the size in bytes of the file with that bare name. The error matches [fs.ErrNotExist] when there is no such file, and
+// [errors.ErrUnsupported] when the destination does not let us look.
+//
+// A bare name is valid UTF-8 without '/', '\', control characters or NUL, not empty, not "." and not "..". Anything else, and a temp equal
+// to name, is an error matching [fs.ErrInvalid]; nothing is touched.
+//
+// # SFTP
+//
+// [New] checks the whole [Config] and reports every problem at once. It does not dial: the first call does, so prepare the files
+// first and let the connection be short. The server's host key is always checked, against a known_hosts file or a pinned key; there is no
+// way around it, and [HostKeyError] says what to do. Nothing waits for ever: connecting, every answer and closing have a
+// time limit ([Config].Timeout). Attributes are never set, directories never made, files never overwritten, so that accounts that
+// may only write and rename are enough.
+//
+// # Not here
+//
+// Reading, listing or deleting at the destination, retries, FTP, key agents, keyboard-interactive login.
+//
+// Package [github.com/spliosync/spliosync/sftpx/sftpxtest] has an SFTP server for tests and the suite that holds any transport to this contract.
+package sftpx
