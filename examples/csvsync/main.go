@@ -1,0 +1,105 @@
+// Command csvsync keeps the contacts of a Splio universe in step with a CSV file. Each run sends what changed since the
+// last run that was delivered, over SFTP or into a directory. Run it with -help, or read README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spliosync/spliosync/diff"
+	"github.com/spliosync/spliosync/splio"
+)
+
+// The exit statuses.
+const (
+	statusDone   = 0
+	statusFailed = 1
+	statusConfig = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main with everything it touches passed in, for tests.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	opts, err := parseFlags(args, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return statusDone
+	}
+	var j *job
+	if err == nil {
+		j, err = configure(opts)
+	}
+	wrong := err != nil
+	if !wrong {
+		err = j.execute(ctx, stdout)
+	}
+	if err == nil {
+		return statusDone
+	}
+	complain(stderr, err)
+	// A state directory of another universe or key is wrong configuration too.
+	if wrong || errors.Is(err, splio.ErrConfig) || errors.Is(err, diff.ErrForeign) {
+		complain(stderr, errors.New("nothing was done; -help explains the flags"))
+		return statusConfig
+	}
+	if j.resumable(err) {
+		complain(stderr, errors.New("nothing was forgotten: the next run goes on from here"))
+	}
+	return statusFailed
+}
+
+// complain writes an error, one problem a line.
+func complain(w io.Writer, err error) {
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(w, "csvsync:", strings.TrimSpace(line))
+	}
+}
+
+// execute does the run, or its preview, and reports.
+func (j *job) execute(ctx context.Context, stdout io.Writer) (err error) {
+	var report *splio.Report
+	found := make(firstLines)
+	j.activation.OnRejection = found.add
+	if j.dryRun {
+		report, err = j.activation.Preview(ctx, j.segment)
+	} else {
+		report, err = j.activation.Run(ctx, j.segment, j.transport)
+	}
+	if c, ok := j.transport.(io.Closer); ok {
+		err = errors.Join(err, c.Close())
+	}
+	if report == nil {
+		return err // nothing was sent
+	}
+	if j.report != "" {
+		if werr := writeReport(j.report, report); err == nil && werr != nil {
+			err = fmt.Errorf("%w: %w", errReport, werr)
+		} else {
+			err = errors.Join(err, werr)
+		}
+	}
+	if !j.quiet {
+		printReport(stdout, report, found, j.dryRun)
+	}
+	return err
+}
+
+// errReport: nothing is wrong but the report.
+var errReport = errors.New("the run succeeded, its report is missing")
+
+// resumable says that running again is all there is to do.
+func (j *job) resumable(err error) bool {
+	_, state := errors.AsType[*diff.StateError](err)
+	return !j.dryRun && !state && !errors.Is(err, diff.ErrLocked) && !errors.Is(err, errReport)
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spliosync/spliosync/mapping"
+	"github.com/spliosync/spliosync/splio"
+)
+
+// maxLines is how many lines are named for each kind of rejection.
+const maxLines = 5
+
+// firstLines are the lines of the segment where each kind of rejection was met first. The kinds have no count.
+type firstLines map[splio.RejectionCount][]int64
+
+func (l firstLines) add(r mapping.Rejection) {
+	kind := splio.RejectionCount{Field: r.Field, Attribute: r.Attribute, Reason: r.Reason, Action: r.Action}
+	if at := l[kind]; len(at) < maxLines {
+		l[kind] = append(at, r.Line)
+	}
+}
+
+// of names the lines of a kind, as in " (lines 3, 8, ...)".
+func (l firstLines) of(kind splio.RejectionCount) string {
+	count := kind.Count
+	kind.Count = 0
+	at := l[kind]
+	if len(at) == 0 {
+		return ""
+	}
+	numbers := make([]string, 0, maxLines+1)
+	for _, line := range at {
+		numbers = append(numbers, fmt.Sprint(line))
+	}
+	if count > int64(len(at)) {
+		numbers = append(numbers, "...")
+	}
+	word := "line"
+	if count > 1 {
+		word = "lines"
+	}
+	return fmt.Sprintf(" (%s %s)", word, strings.Join(numbers, ", "))
+}
+
+// printReport writes the summary for people. It holds no value of any contact.
+func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun bool) {
+	if r.Resumed != nil {
+		fmt.Fprintln(w, "ended the delivery of an earlier run first:")
+		printFiles(w, r.Resumed, false)
+	}
+	if r.Plan == "" && !dryRun {
+		return // the run got no further than that
+	}
+	if dryRun {
+		fmt.Fprintln(w, "dry run: nothing is sent or remembered")
+	}
+	fmt.Fprintf(w, "read %d: %d rejected, %d duplicate, %d held back, %d unchanged, %d inserted, %d updated\n",
+		r.Read, r.Rejected, r.Duplicate, r.HeldBack, r.Unchanged, r.Inserted, r.Updated)
+	if r.Left > 0 {
+		fmt.Fprintf(w, "left the segment: %d (nothing is sent about them)\n", r.Left)
+	}
+	if r.Uncertain > 0 {
+		fmt.Fprintf(w, "not in the segment, but maybe not gone: %d\n", r.Uncertain)
+	}
+	for _, c := range r.Rejections {
+		what := "record"
+		if c.Field != "" {
+			what = fmt.Sprintf("field %q", c.Field)
+		}
+		fmt.Fprintf(w, "%s %d: %s: %s%s\n", c.Action, c.Count, what, c.Reason, found.of(c))
+	}
+	if len(r.Unverified) > 0 {
+		fmt.Fprintf(w, "make sure that the universe has these custom attributes, or Splio skips the file: %s\n", strings.Join(r.Unverified, ", "))
+	}
+	if len(r.Files) == 0 {
+		fmt.Fprintln(w, "nothing to send")
+	}
+	printFiles(w, r, dryRun)
+}
+
+func printFiles(w io.Writer, r *splio.Report, dryRun bool) {
+	for _, f := range r.Files {
+		state := "delivered"
+		switch {
+		case dryRun:
+			state = "planned"
+		case !f.Delivered:
+			state = "NOT DELIVERED"
+		}
+		if f.SuffixUnconfirmed {
+			state += "; ask Splio whether a name with this suffix is taken"
+		}
+		fmt.Fprintf(w, "%s: %d rows, %d bytes, %s\n", f.Name, f.Rows, f.Bytes, state)
+	}
+}
+
+// writeReport replaces the file name, whole or not at all.
+func writeReport(name string, r *splio.Report) (err error) {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	temp := name + "." + rand.Text() + ".tmp"
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	_, err = f.Write(append(data, '\n'))
+	err = cmp.Or(err, f.Sync())
+	err = cmp.Or(err, f.Close())
+	if err == nil {
+		err = os.Rename(temp, name)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write the report: %w", err), os.Remove(temp))
+	}
+	return nil
+}
