@@ -13,12 +13,12 @@ import (
 // temporary file until stage.
 type candidate struct {
 	encoder
-	store  *Store
-	file   vfs.File // nil once staged or aborted
-	out    *bufio.Writer
-	buf    []byte
-	err    error // the first error; nothing is written after it
-	staged bool
+	store *Store
+	file  vfs.File // nil once closed
+	out   *bufio.Writer
+	buf   []byte
+	err   error // the first error; nothing is written after it
+	gone  bool  // the temporary file was renamed or removed
 }
 
 func newCandidate(s *Store, base snapshotID, columns []string, bits uint8) (*candidate, error) {
@@ -65,14 +65,24 @@ func (c *candidate) write(partition uint32, records []byte) error {
 	return c.err
 }
 
-// stage ends the file, makes it durable and gives it its staged name.
+// stage finishes the file as a candidate; after an error there is none.
 func (c *candidate) stage() (id string, err error) {
-	if err := c.raw(c.end(nil)); err != nil {
+	name := stagedPrefix + c.id.String()
+	if err := c.finish(name); err != nil {
+		_ = c.store.remove(name) // nobody will ever hear of it
 		return "", err
 	}
-	fail := func(err error) (string, error) {
-		c.err = fmt.Errorf("diff: write %s: %w", c.store.path(c.temp()), err)
-		return "", c.err
+	return c.id.String(), nil
+}
+
+// finish ends the file, makes it durable and gives it its name.
+func (c *candidate) finish(name string) error {
+	if err := c.raw(c.end(nil)); err != nil {
+		return err
+	}
+	fail := func(err error) error {
+		c.err = fmt.Errorf("diff: write %s: %w", c.store.path(name), err)
+		return c.err
 	}
 	if err := c.out.Flush(); err != nil {
 		return fail(err)
@@ -80,29 +90,29 @@ func (c *candidate) stage() (id string, err error) {
 	if err := c.file.Sync(); err != nil {
 		return fail(err)
 	}
-	err = c.file.Close()
+	err := c.file.Close()
 	c.file = nil
 	if err != nil {
 		return fail(err)
 	}
-	if err := c.store.fs.Rename(c.temp(), stagedPrefix+c.id.String()); err != nil {
+	if err := c.store.fs.Rename(c.temp(), name); err != nil {
 		return fail(err)
 	}
-	c.staged = true
+	c.gone = true
 	if err := c.store.fs.SyncDir("."); err != nil {
 		return fail(err)
 	}
-	return c.id.String(), nil
+	return nil
 }
 
-// abort removes the temporary file, unless it was staged. It may be repeated.
+// abort removes the temporary file, unless it was finished. It may be repeated.
 func (c *candidate) abort() {
 	if c.file != nil {
 		_ = c.file.Close() // the file is not to be kept
 		c.file = nil
 	}
-	if !c.staged && c.store.fs != nil {
+	if !c.gone && c.store.fs != nil {
 		_ = c.store.remove(c.temp()) // what stays is removed by the next Begin
-		c.staged = true
+		c.gone = true
 	}
 }

@@ -19,6 +19,9 @@ func (r *Run) Compare(ctx context.Context) (*Summary, error) {
 	if r.compared.Swap(true) {
 		return nil, errors.New("diff: Compare was called before, or the run is closed")
 	}
+	if err := r.store.usable(); err != nil {
+		return nil, err
+	}
 	for _, f := range r.feeds {
 		r.chunks = append(r.chunks, f.chunks...)
 	}
@@ -72,7 +75,7 @@ func (r *Run) Compare(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	slices.SortFunc(r.changes, func(a, b uint32) int { return cmp.Compare(r.entry(a).seq, r.entry(b).seq) })
-	r.summary = j.sum
+	r.summary, r.gone = j.sum, j.sum.Gone
 	return j.sum, nil
 }
 
@@ -121,12 +124,6 @@ func (j *join) run(ctx context.Context) error {
 			if err := j.next.write(uint32(p), j.out); err != nil {
 				return err
 			}
-		}
-	}
-	// The last snapshot is only valid up to its end record.
-	if j.last != nil {
-		if _, err := j.last.partition(nil, 1<<j.bits, j.bits); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -23,7 +23,8 @@
 // empty one. Columns have names, and their order does not matter: when the
 // columns differ from those of the last snapshot, a column that is new counts
 // as changed in every record that has a non-empty cell in it, and one that is
-// gone is forgotten.
+// gone is forgotten. A record that keeps its earlier state, because it was
+// rejected, has an empty cell in a column that is new.
 //
 // # Two steps
 //
@@ -40,6 +41,7 @@
 //	snapshot.staged-ID    a candidate that waits for Publish or Discard
 //	snapshot.tmp-ID       a candidate being written; removed by the next run
 //	snapshot.key          the digest key, unless the caller brings one
+//	snapshot.key.tmp-TEXT the key being written; removed by the next run
 //	snapshot.lock         locked while a Store is open; names the holder
 //
 // A store never touches a file of another name. A snapshot that is damaged,
@@ -82,12 +84,14 @@
 //
 // # Digests
 //
-// From the digest key (32 random bytes, or the caller's) HKDF-SHA256 derives
-// the key of each purpose and the check value. A key digest is the 128-bit
+// From the digest key (32 random bytes, or the caller's) HKDF-SHA256 derives 16
+// bytes for each purpose, without a salt and with the info "spliosync/diff 1 "
+// followed by "key", "row", "column" or "check". A key digest is the 128-bit
 // SipHash-2-4 of the key. A row digest is the 64-bit one of the key digest and
-// all cells, a column digest the low 32 bits of that of the key digest, the
-// column's name and the cell; each cell is tagged absent or present and
-// prefixed with its length. Equal values in two records therefore look
+// all cells in the order of the columns, a column digest the low 32 bits of that
+// of the key digest, the length of the column's name, the name and the cell. An
+// absent cell is a byte 0, another one a byte 1, its length and its bytes, where
+// lengths are unsigned varints. Equal values in two records therefore look
 // unrelated, and without the digest key nobody can test a guess: SipHash is a
 // pseudo-random function under a secret key. Who keeps the key beside the
 // snapshot in a backup protects nothing.

@@ -32,7 +32,7 @@ type reader struct {
 func openSnapshot(fsys vfs.FS, name, path string) (*reader, error) {
 	f, err := fsys.OpenFile(name, os.O_RDONLY)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("diff: open %s: %w", path, err)
 	}
 	r := &reader{path: path, file: f, in: bufio.NewReaderSize(f, 256<<10), last: -1}
 	var head []byte
@@ -51,7 +51,18 @@ func openSnapshot(fsys vfs.FS, name, path string) (*reader, error) {
 	return r, nil
 }
 
-func (r *reader) close() error { return r.file.Close() }
+// close closes the file. It may be repeated.
+func (r *reader) close() error {
+	f := r.file
+	if f == nil {
+		return nil
+	}
+	r.file = nil
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("diff: close %s: %w", r.path, err)
+	}
+	return nil
+}
 
 // fail names the file in errors about its content; others pass.
 func (r *reader) fail(err error) error {
@@ -72,7 +83,8 @@ func short(err error, what string) error {
 }
 
 // partition appends the records of one partition, of 2^bits, to dst. Partitions
-// must be asked for in ascending order, and bits be at most partitionBits.
+// must be asked for in ascending order, and bits be at most partitionBits. The
+// last one comes only after the end record was read.
 func (r *reader) partition(dst []byte, number uint32, bits uint8) ([]byte, error) {
 	shift := r.partitionBits - bits
 	for {
@@ -89,6 +101,16 @@ func (r *reader) partition(dst []byte, number uint32, bits uint8) ([]byte, error
 	}
 }
 
+// drain reads what is left, up to the end record.
+func (r *reader) drain() error {
+	for !r.done {
+		if err := r.block(); err != nil {
+			return r.fail(err)
+		}
+	}
+	return nil
+}
+
 // block reads the next block or the end record.
 func (r *reader) block() error {
 	var head [blockHeader]byte
@@ -100,7 +122,7 @@ func (r *reader) block() error {
 	if part == endMark {
 		return r.end(head[:], n)
 	}
-	if part >= 1<<r.partitionBits || int64(part) < r.last || n == 0 || int(n) > blockRecords(len(r.columns)) {
+	if part >= 1<<r.partitionBits || int64(part) < r.last || n == 0 || n > uint32(blockRecords(len(r.columns))) {
 		return damaged("%s has an impossible header", where)
 	}
 	r.buf = append(r.buf[:0], make([]byte, int(n)*r.size)...)

@@ -106,13 +106,14 @@ type Run struct {
 	changes []uint32 // what Changes yields, by entry, ordered by seq
 	sets    []Columns
 	summary *Summary
+	gone    int64
 	next    *candidate // nil in a read-only store
 }
 
 // Begin starts a run over records with these columns, which do not include the
 // key: at most 256 different, non-empty names of at most 1,024 bytes. It
-// removes what runs that were not staged have left, and makes the digest key
-// when there is none yet.
+// removes what runs that were not staged have left, which ends one that is still
+// under way, and makes the digest key when there is none yet.
 func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run, error) {
 	if err := checkRun(columns, o); err != nil {
 		return nil, err
@@ -120,11 +121,11 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	if err := context.Cause(ctx); err != nil {
 		return nil, fmt.Errorf("diff: %w", err)
 	}
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
 	if !s.opts.ReadOnly {
-		if err := s.writable(); err != nil {
-			return nil, err
-		}
-		left, err := s.list(tempPrefix)
+		left, err := s.list(isLeftover)
 		if err == nil {
 			err = s.remove(left...)
 		}
@@ -176,6 +177,9 @@ func checkRun(columns []string, o RunOptions) error {
 	}
 	if o.Create && o.Known != nil {
 		errs = append(errs, errors.New("diff: RunOptions.Known makes no sense with Create: what is not known is created"))
+	}
+	if o.MaxUnusable < 0 {
+		errs = append(errs, fmt.Errorf("diff: RunOptions.MaxUnusable is %d, at least 0 is possible", o.MaxUnusable))
 	}
 	if o.Duplicates > LastWins {
 		errs = append(errs, fmt.Errorf("diff: RunOptions.Duplicates: unknown policy %d", o.Duplicates))
@@ -263,13 +267,17 @@ func (r *Run) digests(i uint32) []uint32 {
 // again, after Compare.
 func (r *Run) Changes(ctx context.Context) iter.Seq2[*Change, error] {
 	return func(yield func(*Change, error) bool) {
-		if r.summary == nil {
-			yield(nil, errors.New("diff: Changes before Compare"))
+		if r.summary == nil || r.closed {
+			yield(nil, errors.New("diff: Changes before Compare, or after Close"))
+			return
+		}
+		if err := context.Cause(ctx); err != nil {
+			yield(nil, fmt.Errorf("diff: %w", err))
 			return
 		}
 		var c Change
 		for n, i := range r.changes {
-			if n&1023 == 0 {
+			if n&1023 == 1023 {
 				if err := context.Cause(ctx); err != nil {
 					yield(nil, fmt.Errorf("diff: %w", err))
 					return
@@ -291,7 +299,13 @@ func (r *Run) Changes(ctx context.Context) iter.Seq2[*Change, error] {
 				return
 			}
 		}
-		for range r.summary.Gone {
+		for n := range r.gone {
+			if n&1023 == 1023 {
+				if err := context.Cause(ctx); err != nil {
+					yield(nil, fmt.Errorf("diff: %w", err))
+					return
+				}
+			}
 			c = Change{Kind: Gone}
 			if !yield(&c, nil) {
 				return
@@ -309,8 +323,11 @@ func (r *Run) Stage(ctx context.Context) (id string, err error) {
 		return "", fmt.Errorf("diff: %s: %w", r.store.dir, ErrReadOnly)
 	case r.summary == nil:
 		return "", errors.New("diff: Stage before Compare")
-	case r.next == nil || r.next.staged:
+	case r.closed || r.next.gone:
 		return "", errors.New("diff: the run was closed or staged already")
+	}
+	if err := r.store.writable(); err != nil {
+		return "", err
 	}
 	if err := context.Cause(ctx); err != nil {
 		return "", fmt.Errorf("diff: %w", err)

@@ -21,6 +21,7 @@ const (
 	stagedPrefix = "snapshot.staged-"
 	tempPrefix   = "snapshot.tmp-"
 	keyName      = "snapshot.key"
+	keyTemp      = keyName + ".tmp-" // as vfs.WriteFile makes it
 	lockName     = "snapshot.lock"
 )
 
@@ -31,11 +32,12 @@ type Options struct {
 	// It is written in clear.
 	Scope string
 	// Key is the digest key, at least 16 bytes of secret. By default 32 random
-	// bytes are made at the first run and kept in the directory.
+	// bytes are made at the first run and kept in the directory. Open keeps
+	// nothing of it.
 	Key []byte
 	// ReadOnly opens the store without a lock and without writing anything: a
 	// directory that does not exist counts as one without a snapshot. Stage,
-	// Publish, Discard and MarkDue then fail with [ErrReadOnly].
+	// Verify, Publish, Discard and MarkDue then fail with [ErrReadOnly].
 	ReadOnly bool
 	// FS is the directory to use in place of that of the operating system. It is
 	// for the tests of this module, which alone can supply one. The store does
@@ -46,11 +48,12 @@ type Options struct {
 // Store is a directory that remembers the last delivered snapshot. It holds
 // the lock of the directory until Close. Use it from one goroutine at a time.
 type Store struct {
-	dir  string
-	opts Options
-	fs   vfs.FS // nil: read only, and there is no directory
-	lock vfs.Lock
-	dig  *digester
+	dir    string
+	opts   Options
+	fs     vfs.FS // nil: closed, or read only and there is no directory
+	lock   vfs.Lock
+	dig    *digester
+	closed bool
 }
 
 // Open opens the directory of a store and locks it; a directory that does not
@@ -65,6 +68,12 @@ func Open(dir string, o Options) (_ *Store, err error) {
 		return nil, fmt.Errorf("diff: Options.Key has %d bytes, at least %d are needed", len(o.Key), minKeyBytes)
 	}
 	s := &Store{dir: dir, opts: o, fs: o.FS}
+	if o.Key != nil {
+		if s.dig, err = newDigester(o.Key); err != nil {
+			return nil, err
+		}
+		s.opts.Key = nil
+	}
 	if s.fs == nil {
 		if !o.ReadOnly {
 			if err := os.MkdirAll(dir, vfs.DirPerm); err != nil {
@@ -109,13 +118,18 @@ func (s *Store) takeLock() (err error) {
 
 // Close releases the lock. Runs that were not staged are lost.
 func (s *Store) Close() error {
+	s.closed = true
 	var errs []error
 	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
+		if err := s.lock.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("diff: unlock %s: %w", s.path(lockName), err))
+		}
 		s.lock = nil
 	}
 	if s.fs != nil && s.opts.FS == nil {
-		errs = append(errs, s.fs.Close())
+		if err := s.fs.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("diff: close %s: %w", s.dir, err))
+		}
 	}
 	s.fs = nil
 	return errors.Join(errs...)
@@ -158,11 +172,9 @@ func (s *Store) needKey(create bool) (err error) {
 	if s.dig != nil {
 		return nil
 	}
-	secret := s.opts.Key
-	if secret == nil {
-		if secret, err = s.readKey(create); err != nil {
-			return err
-		}
+	secret, err := s.readKey(create)
+	if err != nil {
+		return err
 	}
 	s.dig, err = newDigester(secret)
 	return err
@@ -188,7 +200,7 @@ func (s *Store) readKey(create bool) ([]byte, error) {
 		}
 		return secret, nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, vfs.ErrTooLarge) {
 		return nil, fmt.Errorf("diff: read %s: %w", s.path(keyName), err)
 	}
 	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
@@ -198,25 +210,48 @@ func (s *Store) readKey(create bool) ([]byte, error) {
 	return secret, nil
 }
 
-// writable refuses what a read-only store can not do.
-func (s *Store) writable() error {
-	if s.opts.ReadOnly {
-		return fmt.Errorf("diff: %s: %w", s.dir, ErrReadOnly)
-	}
-	if s.fs == nil {
+// usable refuses everything after Close.
+func (s *Store) usable() error {
+	if s.closed {
 		return fmt.Errorf("diff: %s: %w", s.dir, fs.ErrClosed)
 	}
 	return nil
 }
 
-// list returns the names of the files with a prefix.
-func (s *Store) list(prefix string) (names []string, err error) {
+// writable refuses what a read-only store can not do.
+func (s *Store) writable() error {
+	if s.opts.ReadOnly {
+		return fmt.Errorf("diff: %s: %w", s.dir, ErrReadOnly)
+	}
+	return s.usable()
+}
+
+// isStaged reports whether a file is a candidate.
+func isStaged(name string) bool {
+	id, ok := strings.CutPrefix(name, stagedPrefix)
+	if ok {
+		_, ok = parseID(id)
+	}
+	return ok
+}
+
+// isLeftover reports whether a file is one that was never finished.
+func isLeftover(name string) bool {
+	id, ok := strings.CutPrefix(name, tempPrefix)
+	if ok {
+		_, ok = parseID(id)
+	}
+	return ok || strings.HasPrefix(name, keyTemp)
+}
+
+// list returns the names of the files that are wanted.
+func (s *Store) list(wanted func(name string) bool) (names []string, err error) {
 	all, err := s.fs.ReadDir(".")
 	if err != nil {
 		return nil, fmt.Errorf("diff: list %s: %w", s.dir, err)
 	}
 	for _, n := range all {
-		if strings.HasPrefix(n, prefix) {
+		if wanted(n) {
 			names = append(names, n)
 		}
 	}
@@ -233,8 +268,9 @@ func (s *Store) remove(names ...string) error {
 	return nil
 }
 
-// Verify reports whether Publish of a candidate would succeed: nil when it
-// can be published or is the current snapshot already, an error that matches
+// Verify reports whether Publish of a candidate would succeed, and reads it to
+// its end for that: nil when it is whole and can be published, or is the
+// current snapshot already, a [*StateError] when it is not, an error that matches
 // [ErrStale] when the snapshot it was computed from is no longer current, one
 // that matches fs.ErrNotExist when there is no such candidate.
 func (s *Store) Verify(ctx context.Context, id string) error {
@@ -269,24 +305,25 @@ func (s *Store) verify(ctx context.Context, id string) (published bool, err erro
 	}
 	r, err := s.open(stagedPrefix + id)
 	if err != nil {
-		return false, fmt.Errorf("diff: staged snapshot %s: %w", id, err)
+		return false, err
 	}
-	defer r.close()
-	if r.id != want {
-		return false, &StateError{r.path, damaged("it holds another snapshot")}
+	switch {
+	case r.id != want:
+		err = r.fail(damaged("it holds another snapshot"))
+	case r.base != now:
+		err = fmt.Errorf("diff: staged snapshot %s: %w", id, ErrStale)
+	default:
+		err = r.drain() // a damaged one must not take the place of a good one
 	}
-	if r.base != now {
-		return false, fmt.Errorf("diff: staged snapshot %s: %w", id, ErrStale)
-	}
-	return false, nil
+	return false, errors.Join(err, r.close())
 }
 
 // Publish makes a staged snapshot the current one, atomically and durably, if
 // the snapshot it was computed from still is the current one; otherwise the
 // error matches [ErrStale] and nothing changes. It may be called again after
 // any error, and with the id of the current snapshot does nothing. After an
-// error the old snapshot is current or the new one, whole. Other candidates
-// are removed: they are stale from then on.
+// error the old snapshot is current or the new one, whole. Candidates that were
+// computed from another snapshot are removed: they are stale for good.
 func (s *Store) Publish(ctx context.Context, id string) error {
 	published, err := s.verify(ctx, id)
 	if err != nil {
@@ -301,11 +338,33 @@ func (s *Store) Publish(ctx context.Context, id string) error {
 	if err := s.fs.SyncDir("."); err != nil {
 		return fmt.Errorf("diff: publish %s: %w", id, err)
 	}
-	stale, err := s.list(stagedPrefix)
+	staged, err := s.list(isStaged)
 	if err != nil {
 		return err
 	}
-	return s.remove(stale...)
+	for _, name := range staged {
+		stale, err := s.stale(name, id)
+		if err == nil && stale {
+			err = s.remove(name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stale reports whether a candidate was computed from another snapshot than the
+// current one. One that can not be told is not, and is left as it is.
+func (s *Store) stale(name, current string) (bool, error) {
+	r, err := s.open(name)
+	if _, ok := errors.AsType[*StateError](err); ok {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return r.base.String() != current, r.close()
 }
 
 // Discard removes a staged snapshot. One that does not exist is no error.
@@ -323,18 +382,19 @@ func (s *Store) Discard(id string) error {
 // them finds them [Due]. It returns how many of the keys the current snapshot
 // has; others are passed over. The keys must be as given to [Feed.Put]; an
 // error of the sequence ends the call. While a candidate is staged, which would
-// lose the marks, the error matches [ErrStaged]. After an error no mark was
-// made, unless it is one of the last sync of the directory.
+// lose the marks, the error matches [ErrStaged] and names it. After an error all
+// marks were made or none, and the call may be repeated. Runs that began before
+// it are stale.
 func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (marked int64, err error) {
 	if err := s.writable(); err != nil {
 		return 0, err
 	}
-	staged, err := s.list(stagedPrefix)
+	staged, err := s.list(isStaged)
 	if err != nil {
 		return 0, err
 	}
 	if len(staged) > 0 {
-		return 0, fmt.Errorf("diff: %s: %w", s.dir, ErrStaged)
+		return 0, fmt.Errorf("diff: %s: %w", s.path(staged[0]), ErrStaged)
 	}
 	cur, err := s.current()
 	if cur == nil || err != nil {
@@ -372,21 +432,21 @@ func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (mar
 	if err := cur.close(); err != nil { // an open file can not be replaced everywhere
 		return 0, err
 	}
-	id, err := c.stage()
-	if err != nil {
+	if err := c.finish(currentName); err != nil {
 		return 0, err
 	}
-	return marked, s.Publish(ctx, id)
+	return marked, nil
 }
 
 // keySet digests a sequence of keys.
 func keySet(ctx context.Context, d *digester, keys iter.Seq2[[]byte, error]) (map[keyDigest]struct{}, error) {
 	set := make(map[keyDigest]struct{})
+	n := 0
 	for k, err := range keys {
 		if err != nil {
 			return nil, fmt.Errorf("diff: read keys: %w", err)
 		}
-		if len(set)&1023 == 0 {
+		if n++; n&1023 == 1 {
 			if err := context.Cause(ctx); err != nil {
 				return nil, fmt.Errorf("diff: %w", err)
 			}

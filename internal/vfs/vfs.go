@@ -22,8 +22,12 @@ const (
 	DirPerm  fs.FileMode = 0o700
 )
 
-// ErrLocked is returned by [FS.Lock] when another holder has the lock.
-var ErrLocked = errors.New("locked by another process")
+var (
+	// ErrLocked is returned by [FS.Lock] when another holder has the lock.
+	ErrLocked = errors.New("locked by another process")
+	// ErrTooLarge is returned by [ReadFile].
+	ErrTooLarge = errors.New("file is too large to be ours")
+)
 
 // FS is one directory tree. It is safe for concurrent use.
 type FS interface {
@@ -99,7 +103,9 @@ func (o osFS) Close() error                         { return o.root.Close() }
 func (o osFS) Mkdir(name string) error {
 	err := o.root.Mkdir(name, DirPerm)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		if info, serr := o.root.Stat(name); serr == nil && info.IsDir() {
+			return nil
+		}
 	}
 	return err
 }
@@ -149,19 +155,18 @@ func (l osLock) Note(text string) error {
 }
 
 // ReadFile returns the content of a file of at most max bytes; a longer one is
-// an error, so that a foreign file can not fill the memory.
+// [ErrTooLarge], so that a foreign file can not fill the memory.
 func ReadFile(fsys FS, name string, max int64) ([]byte, error) {
 	f, err := fsys.OpenFile(name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, max+1))
-	if err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	if int64(len(data)) > max {
-		return nil, errors.New("file is too large to be ours")
+		return nil, ErrTooLarge
 	}
 	return data, nil
 }

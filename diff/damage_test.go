@@ -1,0 +1,315 @@
+package diff_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spliosync/spliosync/diff"
+)
+
+// goldStore is a directory with this snapshot and an open store.
+func goldStore(t *testing.T, snapshot []byte) (string, *diff.Store) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "snapshot.current"), snapshot, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir, open(t, dir, diff.Options{Scope: "acme/email", Key: goldKey, FS: quick{osFS(t, dir)}})
+}
+
+// readAll is everything that reads the current snapshot.
+func readAll(ctx context.Context, s *diff.Store, columns []string) error {
+	r, err := s.Begin(ctx, columns, diff.RunOptions{})
+	if err != nil {
+		return err
+	}
+	_, err = r.Compare(ctx)
+	return errors.Join(err, r.Close())
+}
+
+// refused checks that a snapshot is refused by everything that reads it, and
+// left alone.
+func refused(t *testing.T, name string, snapshot []byte, dir string, s *diff.Store, sentinels ...error) {
+	t.Helper()
+	path := filepath.Join(dir, "snapshot.current")
+	if err := os.WriteFile(path, snapshot, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	errs := map[string]error{"a run": readAll(t.Context(), s, []string{"a"})}
+	if !strings.HasPrefix(name, "key twice") { // MarkDue has no need to know all keys at once
+		_, errs["MarkDue"] = s.MarkDue(t.Context(), keys("ann"))
+	}
+	for what, err := range errs {
+		se, ok := errors.AsType[*diff.StateError](err)
+		if !ok || !slices.ContainsFunc(sentinels, func(s error) bool { return errors.Is(err, s) }) {
+			t.Errorf("%s: %s: got %v", name, what, err)
+			continue
+		}
+		if se.Path != filepath.Join(dir, "snapshot.current") && !errors.Is(err, diff.ErrKey) {
+			t.Errorf("%s: %s: the path is %s", name, what, se.Path)
+		}
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, snapshot) {
+		t.Errorf("%s: the file was altered (%v)", name, err)
+	}
+	if left := names(t, dir); slices.ContainsFunc(left, func(n string) bool { return strings.Contains(n, "tmp") }) {
+		t.Errorf("%s: left behind %q", name, left)
+	}
+}
+
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	l, _ := gold()
+	l.columns = []string{"a", "b"}
+	l.blocks = nil
+	o := newOracle(goldKey)
+	for i := range 4 { // two blocks of one partition, and the same size
+		l.add(o.record(rec(fmt.Sprint("key", i), "1 2"), byte(i), l.columns))
+	}
+	whole := l.bytes()
+	dir, s := goldStore(t, whole)
+	if err := readAll(t.Context(), s, []string{"a", "b"}); err != nil {
+		t.Fatalf("the whole file: %v", err)
+	}
+	if n, err := s.MarkDue(t.Context(), keys("key1", "key2", "no")); n != 2 || err != nil {
+		t.Fatalf("MarkDue on the whole file: %d, %v", n, err)
+	}
+	for n := range len(whole) {
+		refused(t, fmt.Sprintf("truncated to %d", n), whole[:n], dir, s, diff.ErrDamaged)
+	}
+	for i := range whole {
+		b := slices.Clone(whole)
+		b[i] ^= 1 << (i % 8)
+		want := []error{diff.ErrDamaged}
+		switch {
+		case i < 8:
+			want = []error{diff.ErrForeign}
+		case i < 10:
+			want = []error{diff.ErrVersion}
+		}
+		refused(t, fmt.Sprintf("byte %d altered", i), b, dir, s, want...)
+	}
+	for _, more := range []string{"\x00", "\n", "spsnend\n", string(whole), strings.Repeat("x", 300<<10)} {
+		refused(t, fmt.Sprintf("%d bytes more", len(more)), append(slices.Clone(whole), more...), dir, s, diff.ErrDamaged)
+	}
+	for i := 0; i < len(whole); i += 5 {
+		refused(t, fmt.Sprintf("without byte %d", i), slices.Delete(slices.Clone(whole), i, i+1), dir, s, diff.ErrDamaged, diff.ErrForeign, diff.ErrVersion)
+	}
+}
+
+// Snapshots whose every checksum is right, and which are wrong all the same.
+func TestCrafted(t *testing.T) {
+	l, _ := gold()
+	l.columns, l.blocks, l.bits = []string{"a"}, nil, 8
+	o := newOracle(goldKey)
+	record := func(key string, flags byte) []byte { return o.record(rec(key, "1"), flags, l.columns) }
+	l.add(record("ann", 0))
+	l.add(record("ben", unconfirmed))
+	l.add(record("cat", due))
+	if len(l.blocks) != 3 {
+		t.Fatal("the keys share a partition")
+	}
+	with := func(change func(l *layout)) []byte {
+		c := l
+		c.blocks = slices.Clone(l.blocks)
+		change(&c)
+		return c.bytes()
+	}
+	raw := func(parts ...[]byte) []byte { return slices.Concat(parts...) }
+	hugeBlock := func(n uint32) []byte {
+		head := le.AppendUint32(le.AppendUint32(nil, 0), n)
+		return le.AppendUint32(head, 0)
+	}
+	none := l
+	none.blocks = nil
+	wide257, fine := l, l
+	wide257.columns, wide257.blocks = nil, nil
+	for i := range 257 {
+		wide257.columns = append(wide257.columns, fmt.Sprint("c", i))
+	}
+	wide257.add(o.record(in{key: "ann", cells: wide257.columns}, 0, wide257.columns))
+	fine.bits, fine.blocks = 17, nil
+	fine.add(record("ann", 0))
+	// header returns the header with some bytes replaced and its checksum right.
+	header := func(at int, b ...byte) []byte {
+		h := l.header()
+		h = h[:len(h)-4]
+		copy(h[at:], b)
+		h = le.AppendUint32(h, sum32(h))
+		return append(h, l.bytes()[len(h):]...)
+	}
+
+	for _, c := range []struct {
+		name, reason string
+		file         []byte
+		want         error
+	}{
+		{"empty", "a crash of another program, or a full disk", nil, diff.ErrDamaged},
+		{"another format", "magic", []byte(strings.Repeat("PK\x03\x04", 100)), diff.ErrForeign},
+		{"newer version", "to be read by a newer package alone", header(8, 2, 0), diff.ErrVersion},
+		{"unknown digests", "", header(10, 2), diff.ErrDamaged},
+		{"17 partition bits", "the largest is 16", header(11, 17), diff.ErrDamaged},
+		{"257 columns", "the largest is 256", header(12, 1, 1), diff.ErrDamaged},
+		{"65,535 columns", "", header(12, 255, 255), diff.ErrDamaged},
+		{"257 columns, whole", "all else is right", wide257.bytes(), diff.ErrDamaged},
+		{"17 partition bits, whole", "all else is right", fine.bytes(), diff.ErrDamaged},
+		{"scope of 65,535 bytes", "", header(14, 255, 255), diff.ErrDamaged},
+		{"no id", "zero is no snapshot", with(func(l *layout) { l.id = [16]byte{} }), diff.ErrDamaged},
+		{"foreign scope", "", with(func(l *layout) { l.scope = "acme/phone" }), diff.ErrForeign},
+		{"scope that is a prefix", "", with(func(l *layout) { l.scope = "acme" }), diff.ErrForeign},
+		{"another digest key", "", with(func(l *layout) { l.check[0]++ }), diff.ErrKey},
+		{"blocks swapped", "blocks know their number", raw(l.header(), l.block(1), l.block(0), l.block(2), l.end(3, 1, 1)), diff.ErrDamaged},
+		{"block twice", "", raw(l.header(), l.block(0), l.block(0), l.block(1), l.block(2), l.end(4, 1, 1)), diff.ErrDamaged},
+		{"block missing", "", raw(l.header(), l.block(0), l.block(1), l.end(2, 1, 0)), diff.ErrDamaged},
+		{"block of another file", "blocks know their file", func() []byte {
+			other := l
+			other.id[3]++
+			return raw(l.header(), l.block(0), other.block(1), l.block(2), l.end(3, 1, 1))
+		}(), diff.ErrDamaged},
+		{"partitions that descend", "order is part of the format", with(func(l *layout) { l.blocks[0], l.blocks[2] = l.blocks[2], l.blocks[0] }), diff.ErrDamaged},
+		{"record in another's partition", "it would never be found", with(func(l *layout) { l.blocks[0].records = l.blocks[1].records }), diff.ErrDamaged},
+		{"partition beyond the bits", "", with(func(l *layout) { l.blocks[2].partition = 256 }), diff.ErrDamaged},
+		{"unknown flag", "", with(func(l *layout) { r := slices.Clone(l.blocks[0].records); r[24] = 8; l.blocks[0].records = r }), diff.ErrDamaged},
+		{"key twice in a block", "", with(func(l *layout) { l.blocks[0].records = slices.Repeat(l.blocks[0].records, 2) }), diff.ErrDamaged},
+		{"key twice in two blocks", "", with(func(l *layout) { l.blocks = slices.Insert(l.blocks, 1, l.blocks[0]) }), diff.ErrDamaged},
+		{"empty block", "none is written", with(func(l *layout) { l.blocks[0].records = nil }), diff.ErrDamaged},
+		{"block too large", "a block has at most 64 KiB of records", with(func(l *layout) {
+			l.blocks[0].records = slices.Repeat(l.blocks[0].records, 64<<10/29+1)
+		}), diff.ErrDamaged},
+		{"2^31 records", "a length that is negative where an int has 32 bits", raw(l.header(), hugeBlock(1<<31), l.bytes()), diff.ErrDamaged},
+		{"2^32-1 records", "", raw(l.header(), hugeBlock(1<<32-1), l.bytes()), diff.ErrDamaged},
+		{"2^32/29 records", "a size that wraps around 32 bits", raw(l.header(), hugeBlock(148102321), l.bytes()), diff.ErrDamaged},
+		{"no end record", "truncated where a block ends", l.bytes()[:len(l.bytes())-44], diff.ErrDamaged},
+		{"only a header", "", l.header(), diff.ErrDamaged},
+		{"records miscounted", "", raw(l.header(), l.block(0), l.block(1), l.block(2), l.end(4, 1, 1)), diff.ErrDamaged},
+		{"unconfirmed miscounted", "", raw(l.header(), l.block(0), l.block(1), l.block(2), l.end(3, 0, 1)), diff.ErrDamaged},
+		{"due miscounted", "", raw(l.header(), l.block(0), l.block(1), l.block(2), l.end(3, 1, 0)), diff.ErrDamaged},
+		{"end of another file", "", raw(l.header(), l.block(0), l.block(1), l.block(2), none.end(3, 1, 1)), diff.ErrDamaged},
+		{"end magic", "", func() []byte {
+			e := l.end(3, 1, 1)
+			e[43] = ' '
+			n := []byte{3, 0, 0, 0}
+			le.PutUint32(e[8:], sum32(l.id[:], n, e[:8], e[12:]))
+			return raw(l.header(), l.block(0), l.block(1), l.block(2), e)
+		}(), diff.ErrDamaged},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir, s := goldStore(t, c.file)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			refused(t, c.name, c.file, dir, s, c.want)
+			runtime.ReadMemStats(&after)
+			if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
+				t.Errorf("took %d bytes of memory", n)
+			}
+			// A candidate like that must not replace a good snapshot.
+			cur := l
+			cur.id = l.base
+			if err := os.WriteFile(filepath.Join(dir, "snapshot.current"), cur.bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			id := hex.EncodeToString(l.id[:])
+			if c.name == "no id" {
+				return // it has no name either
+			}
+			staged := filepath.Join(dir, "snapshot.staged-"+id)
+			if err := os.WriteFile(staged, c.file, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, err := range []error{s.Verify(t.Context(), id), s.Publish(t.Context(), id)} {
+				if strings.HasPrefix(c.name, "key twice") {
+					break // costs a map of all keys; the next run refuses it
+				}
+				se, ok := errors.AsType[*diff.StateError](err)
+				if !ok || !errors.Is(err, c.want) || se.Path != staged {
+					t.Errorf("as a candidate: got %v", err)
+				}
+				if files := tree(t, dir); files["snapshot.current"] != string(cur.bytes()) || files[filepath.Base(staged)] != string(c.file) {
+					t.Error("as a candidate: files were altered")
+				}
+			}
+		})
+	}
+}
+
+// Files that this version would not write, and must read.
+func TestReadable(t *testing.T) {
+	o := newOracle(goldKey)
+	for _, bits := range []byte{0, 1, 7, 10, 16} {
+		l := layout{bits: bits, columns: []string{"a"}, scope: "acme/email", check: o.check, id: [16]byte{1}}
+		var recs []in
+		for i := range 300 {
+			recs = append(recs, rec(fmt.Sprint(i), "1"))
+			l.add(o.record(recs[i], 0, l.columns))
+		}
+		var split []block // every record in a block of its own
+		for _, b := range l.blocks {
+			for r := range slices.Chunk(b.records, l.size()) {
+				split = append(split, block{b.partition, r})
+			}
+		}
+		l.blocks = split
+		_, s := goldStore(t, l.bytes())
+		r := begin(t, s, "a", diff.RunOptions{})
+		put(t, r, append(recs, rec("more", "1"))...)
+		if got := counts(compare(t, r)); got != "read=301 unchanged=300 new=1 previous=300" {
+			t.Errorf("%d bits: %s", bits, got)
+		}
+		publish(t, s, stage(t, r))
+		if n, err := s.MarkDue(t.Context(), keys("more", "7")); n != 2 || err != nil {
+			t.Errorf("%d bits: %d, %v", bits, n, err)
+		}
+		r.Close()
+	}
+}
+
+func FuzzReader(f *testing.F) {
+	l, _ := gold()
+	f.Add(l.bytes(), false)
+	l.columns, l.blocks, l.bits = []string{"a"}, nil, 8
+	f.Add(l.bytes(), true)
+	o := newOracle(goldKey)
+	for i := range 3 {
+		l.add(o.record(rec(fmt.Sprint(i), "1"), byte(i), l.columns))
+	}
+	f.Add(l.bytes(), true)
+	f.Add(l.bytes()[:100], false)
+	f.Add([]byte{}, false)
+	f.Add(slices.Concat(l.header(), bytes.Repeat([]byte{0xF0}, 100)), false)
+	f.Fuzz(func(t *testing.T, data []byte, repair bool) {
+		if repair { // right checksums, so that the fuzzer gets behind them
+			l, _ := parse(data)
+			l.scope, l.check = "acme/email", o.check
+			data = l.bytes()
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		s, err := diff.Open("mem", diff.Options{Scope: "acme/email", Key: goldKey, ReadOnly: true, FS: memory{"snapshot.current": data}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = readAll(t.Context(), s, []string{"a", "b"})
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			se, ok := errors.AsType[*diff.StateError](err)
+			if !ok || se.Path == "" {
+				t.Fatalf("not one of ours: %v", err)
+			}
+			if !slices.ContainsFunc([]error{diff.ErrDamaged, diff.ErrForeign, diff.ErrVersion, diff.ErrKey}, func(s error) bool { return errors.Is(err, s) }) {
+				t.Fatalf("without a sentinel: %v", err)
+			}
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20+20*uint64(len(data)) {
+			t.Fatalf("took %d bytes of memory for a file of %d", n, len(data))
+		}
+	})
+}

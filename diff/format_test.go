@@ -1,0 +1,285 @@
+package diff_test
+
+import (
+	"bytes"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"flag"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dchest/siphash"
+
+	"github.com/spliosync/spliosync/diff"
+)
+
+// What follows writes and reads format 1 as the package comment draws it,
+// without the code of the package.
+
+const (
+	unconfirmed = 1
+	due         = 2
+	noRow       = 4
+)
+
+var (
+	le       = binary.LittleEndian
+	goldKey  = []byte("a fixed key, only for this test!")
+	update   = flag.Bool("update", false, "write the golden files anew")
+	goldFile = filepath.Join("testdata", "v1.snapshot")
+)
+
+// layout is a snapshot in its parts.
+type layout struct {
+	bits     byte
+	columns  []string
+	scope    string
+	id, base [16]byte
+	check    [16]byte
+	blocks   []block
+}
+
+type block struct {
+	partition uint32
+	records   []byte
+}
+
+func sum32(parts ...[]byte) uint32 {
+	return crc32.Checksum(bytes.Join(parts, nil), crc32.MakeTable(crc32.Castagnoli))
+}
+
+func (l layout) header() []byte {
+	b := []byte("spsnap\r\n")
+	b = le.AppendUint16(b, 1)
+	b = append(b, 1, l.bits)
+	b = le.AppendUint16(b, uint16(len(l.columns)))
+	b = le.AppendUint16(b, uint16(len(l.scope)))
+	b = slices.Concat(b, l.id[:], l.base[:], l.check[:], []byte(l.scope))
+	for _, c := range l.columns {
+		b = append(le.AppendUint16(b, uint16(len(c))), c...)
+	}
+	return le.AppendUint32(b, sum32(b))
+}
+
+func (l layout) size() int { return 25 + 4*len(l.columns) }
+
+func (l layout) block(n int) []byte {
+	b := l.blocks[n]
+	head := le.AppendUint32(le.AppendUint32(nil, b.partition), uint32(len(b.records)/l.size()))
+	return slices.Concat(le.AppendUint32(head, sum32(l.id[:], le.AppendUint32(nil, uint32(n)), head, b.records)), b.records)
+}
+
+func (l layout) end(records, unconfirmed, due uint64) []byte {
+	n := le.AppendUint32(nil, uint32(len(l.blocks)))
+	head := append([]byte{255, 255, 255, 255}, n...)
+	var body []byte
+	for _, v := range []uint64{records, unconfirmed, due} {
+		body = le.AppendUint64(body, v)
+	}
+	body = append(body, "spsnend\n"...)
+	return slices.Concat(le.AppendUint32(head, sum32(l.id[:], n, head, body)), body)
+}
+
+func (l layout) bytes() []byte {
+	out := l.header()
+	var n, u, d uint64
+	for i, b := range l.blocks {
+		out = append(out, l.block(i)...)
+		for r := range slices.Chunk(b.records, l.size()) {
+			n++
+			u += uint64(r[24] & unconfirmed)
+			d += uint64(r[24] & due / due)
+		}
+	}
+	return append(out, l.end(n, u, d)...)
+}
+
+// add puts a record where it belongs.
+func (l *layout) add(record []byte) {
+	p := uint32(uint64(binary.BigEndian.Uint32(record)) >> (32 - l.bits))
+	at, ok := slices.BinarySearchFunc(l.blocks, p, func(b block, p uint32) int { return int(b.partition) - int(p) })
+	if !ok {
+		l.blocks = slices.Insert(l.blocks, at, block{partition: p})
+	}
+	l.blocks[at].records = append(l.blocks[at].records, record...)
+}
+
+// digests of format 1; the purposes of the derived keys are part of it.
+type oracle struct {
+	key, row, column [2]uint64
+	check            [16]byte
+}
+
+func newOracle(secret []byte) (o oracle) {
+	derive := func(purpose string) []byte {
+		b, err := hkdf.Key(sha256.New, secret, nil, "spliosync/diff 1 "+purpose, 16)
+		if err != nil {
+			panic(err)
+		}
+		return b
+	}
+	for p, k := range map[string]*[2]uint64{"key": &o.key, "row": &o.row, "column": &o.column} {
+		k[0], k[1] = le.Uint64(derive(p)), le.Uint64(derive(p)[8:])
+	}
+	o.check = [16]byte(derive("check"))
+	return o
+}
+
+func cellBytes(b []byte, cell string) []byte {
+	if cell == nul {
+		return append(b, 0)
+	}
+	return append(binary.AppendUvarint(append(b, 1), uint64(len(cell))), cell...)
+}
+
+func (o oracle) record(r in, flags byte, columns []string) []byte {
+	lo, hi := siphash.Hash128(o.key[0], o.key[1], []byte(r.key))
+	k := le.AppendUint64(le.AppendUint64(nil, lo), hi)
+	row := slices.Clone(k)
+	for _, c := range r.cells {
+		row = cellBytes(row, c)
+	}
+	out := append(le.AppendUint64(slices.Clone(k), siphash.Hash(o.row[0], o.row[1], row)), flags)
+	for i, c := range r.cells {
+		b := append(binary.AppendUvarint(slices.Clone(k), uint64(len(columns[i]))), columns[i]...)
+		out = le.AppendUint32(out, uint32(siphash.Hash(o.column[0], o.column[1], cellBytes(b, c))))
+	}
+	return out
+}
+
+// gold is the content of the golden file.
+func gold() (l layout, records []in) {
+	o := newOracle(goldKey)
+	l = layout{bits: 4, columns: []string{"a", "köln", strings.Repeat("c", 1024)}, scope: "acme/email", check: o.check}
+	copy(l.id[:], "golden snapshot.")
+	copy(l.base[:], "the one before..")
+	records = []in{rec("ann", "1 2 3"), rec("ben", "1 _ ~"), rec("", "x x x"), rec("dan", "1 2 3"), rec("eve", "_ _ _"), rec("fay", "1 2 3")}
+	for i, flags := range []byte{0, 0, unconfirmed, due, noRow, unconfirmed | due} {
+		l.add(o.record(records[i], flags, l.columns))
+	}
+	return l, records
+}
+
+// A snapshot that format 1 once wrote must stay readable, to the last bit.
+func TestGolden(t *testing.T) {
+	l, records := gold()
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(goldFile, l.bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(goldFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(data, l.bytes()) {
+		t.Error("the golden file is not what the documented format says")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "snapshot.current"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir, diff.Options{Scope: "acme/email", Key: goldKey})
+	r, err := s.Begin(t.Context(), l.columns, diff.RunOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	records[1].cells[2] = "" // was absent
+	put(t, r, records...)
+	put2(t, r, 7, bad("fay"))
+	sum := compare(t, r)
+	if got, want := counts(sum), "read=7 rejected=1 unchanged=3 changed=1 due=2 previous=6 "+l.columns[2]+"=1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := changes(t, r, []string{"a", "b", "c"}), "2:changed[c] 4:due[] 6:due[]?"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+
+	// And what is written today is the same format.
+	id := stage(t, r)
+	o := newOracle(goldKey)
+	want := layout{bits: 4, columns: l.columns, scope: l.scope, base: l.id, check: o.check}
+	raw, err := hex.DecodeString(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(want.id[:], raw)
+	for i, flags := range []byte{0, 0, unconfirmed, 0, 0, unconfirmed} {
+		want.add(o.record(records[i], flags, l.columns))
+	}
+	if got := tree(t, dir)["snapshot.staged-"+id]; !bytes.Equal(canonical(t, []byte(got)), canonical(t, want.bytes())) {
+		t.Error("a snapshot written now is not what the documented format says")
+	}
+}
+
+func put2(t *testing.T, r *diff.Run, seq int64, rec in) {
+	t.Helper()
+	key, cells := rec.bytes()
+	if err := r.Feed().Put(seq, key, cells); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// canonical sorts the records of each block, which have no order.
+func canonical(t *testing.T, data []byte) []byte {
+	t.Helper()
+	l, ok := parse(data)
+	if !ok || !bytes.Equal(l.bytes(), data) {
+		t.Fatal("not a snapshot as documented")
+	}
+	for i, b := range l.blocks {
+		l.blocks[i].records = slices.Concat(slices.SortedFunc(slices.Chunk(b.records, l.size()), bytes.Compare)...)
+	}
+	return l.bytes()
+}
+
+// parse takes a snapshot apart as far as its lengths make sense.
+func parse(b []byte) (l layout, ok bool) {
+	ok = true
+	take := func(n int) []byte { // zeros where the file ends
+		k := min(n, len(b))
+		ok = ok && k == n
+		out := make([]byte, n)
+		copy(out, b)
+		b = b[k:]
+		return out
+	}
+	head := take(64)
+	if !ok {
+		return l, false
+	}
+	l.bits = head[11]
+	l.id, l.base, l.check = [16]byte(head[16:]), [16]byte(head[32:]), [16]byte(head[48:])
+	columns, scope := int(le.Uint16(head[12:])), int(le.Uint16(head[14:]))
+	l.scope = string(take(scope))
+	for range min(columns, 256) {
+		n := int(le.Uint16(take(2)))
+		l.columns = append(l.columns, string(take(n)))
+		if !ok {
+			return l, false
+		}
+	}
+	take(4)
+	for ok && len(b) > 12 {
+		h := take(12)
+		if le.Uint32(h) == 0xFFFFFFFF {
+			return l, ok
+		}
+		n := int64(le.Uint32(h[4:])) * int64(l.size())
+		if n > int64(len(b)) {
+			return l, false
+		}
+		l.blocks = append(l.blocks, block{le.Uint32(h), take(int(n))})
+	}
+	return l, false
+}
