@@ -76,7 +76,7 @@ func Open(dir string, o Options) (_ *Store, err error) {
 	}
 	if s.fs == nil {
 		if !o.ReadOnly {
-			if err := os.MkdirAll(dir, vfs.DirPerm); err != nil {
+			if err := vfs.MkdirAll(dir); err != nil {
 				return nil, fmt.Errorf("diff: make the state directory: %w", err)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 )
 
@@ -65,6 +66,38 @@ type Lock interface {
 	// who find it locked.
 	Note(text string) error
 	io.Closer
+}
+
+// MkdirAll makes a directory of the operating system and its missing parents,
+// with [DirPerm] and durably. One that exists is no error.
+func MkdirAll(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	var made []string
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(d); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, d)
+	}
+	if err := os.MkdirAll(dir, DirPerm); err != nil {
+		return err
+	}
+	for _, d := range made {
+		parent, err := OS(filepath.Dir(d))
+		if errors.Is(err, fs.ErrPermission) {
+			continue // who may write into a directory may still not read it
+		}
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(parent.SyncDir("."), parent.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OS opens a directory of the operating system, which must exist.

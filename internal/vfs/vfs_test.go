@@ -195,3 +195,31 @@ func TestReadFileFaults(t *testing.T) {
 		}
 	}
 }
+
+func TestMkdirAll(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, "a", "b", "c")
+	for range 2 { // the second time it is there
+		if err := vfs.MkdirAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for d := dir; d != base; d = filepath.Dir(d) {
+		info, err := os.Stat(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if runtime.GOOS != "windows" && info.Mode().Perm() != vfs.DirPerm {
+			t.Errorf("%s has the mode %v", d, info.Mode())
+		}
+	}
+	file := filepath.Join(base, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{file, filepath.Join(file, "below")} {
+		if err := vfs.MkdirAll(bad); err == nil {
+			t.Errorf("MkdirAll(%q) made a directory of a file", bad)
+		}
+	}
+}
