@@ -74,6 +74,9 @@ type Activation struct {
 	openFS func(dir string) (vfs.FS, error) // for tests; nil: vfs.OS
 }
 
+// minDigestKey is the shortest digest key, in bytes, that package diff takes.
+const minDigestKey = 16
+
 // job is an activation at work on its open state.
 type job struct {
 	Activation
@@ -97,6 +100,12 @@ func (a Activation) validate() error {
 	if a.Insert && a.Known != nil {
 		errs = append(errs, errors.New("splio: Activation.Known makes no sense with Insert: a contact that is not known is created"))
 	}
+	if a.Duplicates > diff.LastWins {
+		errs = append(errs, fmt.Errorf("splio: Activation.Duplicates: unknown policy %d", a.Duplicates))
+	}
+	if n := len(a.DigestKey); a.DigestKey != nil && n < minDigestKey {
+		errs = append(errs, fmt.Errorf("splio: Activation.DigestKey has %d bytes, at least %d are needed", n, minDigestKey))
+	}
 	if _, err := a.Format.validate(); err != nil {
 		errs = append(errs, err)
 	}
@@ -106,6 +115,9 @@ func (a Activation) validate() error {
 // check validates everything at once, the mapping against the segment too.
 func (a Activation) check(ctx context.Context, src mapping.Source) (*mapping.Mapper, error) {
 	err := a.validate()
+	if src == nil {
+		return nil, wrong(errors.Join(err, errors.New("splio: there is no segment: give a mapping.Source")))
+	}
 	fields, ferr := src.Fields(ctx)
 	if ferr != nil {
 		return nil, errors.Join(wrong(err), fmt.Errorf("splio: read the segment: %w", ferr))
@@ -120,7 +132,7 @@ func (a Activation) open() (_ *job, err error) {
 	if j.loc, err = a.Mapping.Location(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(a.State, vfs.DirPerm); err != nil {
+	if err := vfs.MkdirAll(a.State); err != nil {
 		return nil, fmt.Errorf("splio: make the state directory: %w", err)
 	}
 	openFS := a.openFS
@@ -209,6 +221,9 @@ func (a Activation) Pending(ctx context.Context) (*Plan, error) {
 		return nil, fmt.Errorf("splio: %w", err)
 	}
 	m, err := readManifest(a.State)
+	if err == nil && m.State == discarding {
+		err = fmt.Errorf("splio: %s: %w", a.State, ErrNoPlan)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -235,6 +250,9 @@ func readManifest(dir string) (*manifest, error) {
 // After an error nothing is forgotten: run again. When files were sent, or may
 // have been, the report comes with the error.
 func (a Activation) Run(ctx context.Context, src mapping.Source, t Transport) (_ *Report, err error) {
+	if t == nil {
+		return nil, wrong(errNoTransport)
+	}
 	mapper, err := a.check(ctx, src)
 	if err != nil {
 		return nil, err
@@ -251,7 +269,7 @@ func (a Activation) Run(ctx context.Context, src mapping.Source, t Transport) (_
 	case errors.Is(err, ErrNoPlan):
 	case err != nil:
 		return nil, err
-	case earlier.State != Ready:
+	case earlier.State == Released, earlier.State == Applying:
 		if resumed, err = j.apply(ctx, earlier, t); err != nil {
 			return onlyResumed(resumed), fmt.Errorf("splio: end the delivery of an earlier plan: %w", err)
 		}

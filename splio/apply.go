@@ -3,19 +3,23 @@ package splio
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/csv"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 
+	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/internal/vfs"
 )
 
-// maxNames bounds the names that are tried for one file.
-const maxNames = 1000
+// maxNames bounds the names that a plan tries and finds taken.
+const maxNames = 100
 
 // with opens the state and the manifest of the plan in it.
 func (p *Plan) with(do func(*job, *manifest) error) (err error) {
@@ -33,13 +37,16 @@ func (p *Plan) with(do func(*job, *manifest) error) (err error) {
 		return err
 	}
 	if m.Plan != p.ID {
-		return fmt.Errorf("splio: %s: %w", a.State, ErrNoPlan)
+		return j.none()
 	}
 	if err := j.owned(m); err != nil {
 		return err
 	}
 	return do(j, m)
 }
+
+// none is the error of a plan that is not there any more.
+func (j *job) none() error { return fmt.Errorf("splio: %s: %w", j.State, ErrNoPlan) }
 
 // Apply sends the files of the plan, as they are in the outbox, and then
 // publishes the snapshot and clears the outbox. A plan whose snapshot has moved
@@ -50,7 +57,13 @@ func (p *Plan) with(do func(*job, *manifest) error) (err error) {
 // with what was delivered comes with an error of the delivery. A plan without
 // files does not touch the transport.
 func (p *Plan) Apply(ctx context.Context, t Transport) (report *Report, err error) {
+	if t == nil {
+		return nil, wrong(errNoTransport)
+	}
 	err = p.with(func(j *job, m *manifest) error {
+		if m.State == discarding {
+			return j.none()
+		}
 		report, err = j.apply(ctx, m, t)
 		return err
 	})
@@ -65,7 +78,10 @@ func (p *Plan) Release(ctx context.Context, reason string) error {
 		return fmt.Errorf("splio: %w", err)
 	}
 	return p.with(func(j *job, m *manifest) error {
-		if m.State == Applying {
+		switch m.State {
+		case discarding:
+			return j.none()
+		case Applying:
 			return nil
 		}
 		m.State, m.Reason = Released, reason
@@ -77,22 +93,81 @@ func (p *Plan) Release(ctx context.Context, reason string) error {
 	})
 }
 
-// Discard gives the plan up, whatever its state. Files of it that were sent
-// stay sent; since the snapshot does not follow, the next plan holds their rows
-// again.
+// Discard gives the plan up, whatever its state. Files of it that were sent, or
+// may have been, stay sent; the next plan holds their records again, even those
+// that are back at what the snapshot says. After an error, call it again: what
+// it has begun, the next Run or Plan ends. When such a file was altered in the
+// outbox, nobody can tell which records they are, and the error is a
+// diff.StateError.
 func (p *Plan) Discard(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("splio: %w", err)
 	}
-	return p.with(func(j *job, m *manifest) error {
-		if err := j.remember(m, false); err != nil {
+	return p.with(func(j *job, m *manifest) error { return j.discard(ctx, m) })
+}
+
+// discard gives a plan up. Rows of it that were sent may differ from the
+// snapshot, unseen when their records are back at what that says: so they are
+// due in the next run.
+func (j *job) discard(ctx context.Context, m *manifest) error {
+	if m.State != discarding {
+		m.State = discarding
+		if err := j.save(m); err != nil {
 			return err
 		}
-		if err := j.clearOutbox(); err != nil {
-			return err
+	}
+	if err := j.sweep(); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(m.Files, manifestFile.sent) {
+		if _, err := j.store.MarkDue(ctx, j.sentKeys(m)); err != nil {
+			return fmt.Errorf("splio: discard plan %s: %w", m.Plan, err)
 		}
-		return j.store.Discard(m.Snapshot)
-	})
+	}
+	if err := j.remember(m, false); err != nil {
+		return err
+	}
+	return j.clearOutbox()
+}
+
+// sentKeys yields the keys in the files that have arrived or may have.
+func (j *job) sentKeys(m *manifest) iter.Seq2[[]byte, error] {
+	read := func(f *manifestFile, yield func([]byte, error) bool) (more bool, err error) {
+		body, err := j.body(f)
+		if err != nil {
+			return false, err
+		}
+		defer body.Close()
+		rows := csv.NewReader(io.NewSectionReader(body, 0, f.Bytes))
+		rows.Comma, rows.ReuseRecord = ';', true
+		if _, err := rows.Read(); err != nil {
+			return false, err
+		}
+		for {
+			row, err := rows.Read()
+			if errors.Is(err, io.EOF) {
+				return true, nil
+			}
+			if err != nil || !yield([]byte(row[0]), nil) {
+				return false, err
+			}
+		}
+	}
+	return func(yield func([]byte, error) bool) {
+		for i := range m.Files {
+			f := &m.Files[i]
+			if !f.sent() {
+				continue
+			}
+			more, err := read(f, yield)
+			if err != nil {
+				yield(nil, err)
+			}
+			if !more {
+				return
+			}
+		}
+	}
 }
 
 // remember enters the names that the plan has used into the ledger.
@@ -101,22 +176,26 @@ func (j *job) remember(m *manifest, published bool) error {
 	if err != nil {
 		return err
 	}
+	names := m.Names
 	for _, f := range m.Files {
-		if (f.Sending || f.Delivered) && !slices.Contains(l.Names, f.Name) {
-			l.add(f.Name)
+		if f.sent() {
+			names = append(names, f.Name)
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(l.Names, name) {
+			l.add(name)
 		}
 	}
 	l.Published = l.Published || published
 	return j.saveLedger(l)
 }
 
-// apply delivers a plan, from where an earlier attempt stopped.
+// apply delivers a plan, from where an earlier attempt stopped. That the plan
+// belongs to this universe and key comes out when its snapshot is verified.
 func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, error) {
-	if err := j.owned(m); err != nil {
-		return m.report(), err
-	}
 	if err := j.store.Verify(ctx, m.Snapshot); err != nil {
-		return m.report(), fmt.Errorf("splio: plan %s can not be applied: discard it and plan again: %w", m.Plan, err)
+		return m.report(), refused(m, err)
 	}
 	for i := range m.Files {
 		if err := j.deliver(ctx, m, &m.Files[i], t); err != nil {
@@ -135,6 +214,11 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	return m.report(), j.clearOutbox()
 }
 
+// refused is the error of a plan that would not send what was planned.
+func refused(m *manifest, err error) error {
+	return fmt.Errorf("splio: plan %s can not be applied: discard it and plan again: %w", m.Plan, err)
+}
+
 // deliver sends one file under the first name that is free.
 func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, t Transport) error {
 	if f.Delivered {
@@ -142,7 +226,7 @@ func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, t Trans
 	}
 	body, err := j.body(f)
 	if err != nil {
-		return err
+		return refused(m, err)
 	}
 	defer body.Close()
 	if f.Sending { // an earlier attempt may have got through
@@ -178,21 +262,31 @@ func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, t Trans
 	}
 }
 
-// body opens a file of the outbox, after making sure that it is what was planned.
+// body opens a file of the outbox, after making sure that it is what was
+// planned; otherwise the error is a diff.StateError.
 func (j *job) body(f *manifestFile) (_ vfs.File, err error) {
+	damaged := &diff.StateError{
+		Path: filepath.Join(j.State, outboxDir, f.Local),
+		Err:  fmt.Errorf("%w: it is not the file that was planned", diff.ErrDamaged),
+	}
 	body, err := j.fs.OpenFile(outboxDir+"/"+f.Local, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, damaged
+	}
 	if err != nil {
-		return nil, fmt.Errorf("splio: open file %s of the outbox: %w", f.Local, err)
+		return nil, fmt.Errorf("splio: open a file of the outbox: %w", err)
 	}
 	sum := sha256.New()
 	n, err := io.Copy(sum, io.NewSectionReader(body, 0, f.Bytes+1))
-	if err == nil && (n != f.Bytes || hex.EncodeToString(sum.Sum(nil)) != f.SHA256) {
-		err = errors.New("it was altered: discard the plan and plan again")
+	switch {
+	case err != nil:
+		err = fmt.Errorf("splio: read a file of the outbox: %w", err)
+	case n != f.Bytes || hex.EncodeToString(sum.Sum(nil)) != f.SHA256:
+		err = damaged
+	default:
+		return body, nil
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("splio: read file %s of the outbox: %w", f.Local, err), body.Close())
-	}
-	return body, nil
+	return nil, errors.Join(err, body.Close())
 }
 
 // journal makes the name durable before it is used: from then on, a file of
@@ -213,25 +307,24 @@ func (j *job) tick(m *manifest, f *manifestFile) error {
 	return j.save(m)
 }
 
-// rename gives a file whose name is taken by somebody else the next one that
-// this state has not used.
+// rename gives a file whose name is taken the next one that this state has not
+// used.
 func (j *job) rename(m *manifest, f *manifestFile) error {
+	if len(m.Names) == maxNames {
+		return fmt.Errorf("splio: file %s: the drop directory has a file of that name, and of each of the %d that were tried before", f.Name, maxNames)
+	}
 	used, err := j.loadLedger()
 	if err != nil {
 		return err
 	}
-	taken := slices.Clone(used.Names)
+	m.Names = append(m.Names, f.Name)
+	taken := slices.Concat(used.Names, m.Names)
 	for _, g := range m.Files {
 		taken = append(taken, g.Name)
 	}
-	past := false // names before the one that is taken are taken as well
-	for n := 1; n <= maxNames; n++ {
-		name := m.Dest.fileName(m.Day, n)
-		if past && !slices.Contains(taken, name) {
-			f.Name, f.Sending, f.SuffixUnconfirmed = name, false, true
-			return nil
-		}
-		past = past || name == f.Name
+	for n := 1; slices.Contains(taken, f.Name); n++ {
+		f.Name = m.Dest.fileName(m.Day, n)
 	}
-	return fmt.Errorf("splio: file %s: the drop directory has a file of that name, and of each of the %d after it", f.Name, maxNames)
+	f.Sending, f.SuffixUnconfirmed = false, true
+	return nil
 }

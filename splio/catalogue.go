@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/mapping"
 )
 
@@ -62,6 +63,9 @@ func (a Activation) bind(fields []string) (*mapping.Mapper, error) {
 	m := a.Mapping
 	mapper, err := m.Bind(fields, mapping.Options{Attributes: Attributes(), CustomMax: maxText})
 	errs := []error{err}
+	if n := len(m.Fields) + len(m.Custom); n > diff.MaxColumns {
+		errs = append(errs, fmt.Errorf("splio: the mapping has %d attributes beside the key, at most %d are possible", n, diff.MaxColumns))
+	}
 	custom := slices.Clone(m.Custom)
 	for _, f := range m.Fields {
 		if f.Custom {

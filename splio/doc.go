@@ -43,6 +43,9 @@
 //	released   approved by [Plan.Release]: the next Run sends it first
 //	applying   on its way: the next Run ends its delivery first
 //
+// [Plan.Discard] gives a plan up in any state. The records of files that may
+// have been sent are due in the next run, since nobody knows what Splio has.
+//
 // A crash, a full disk or a lost connection at any point leaves a state from
 // which the next Run converges. What may happen is that a file is sent again
 // that Splio has taken already; its rows say the same once more.

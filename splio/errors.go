@@ -22,6 +22,8 @@ var (
 	ErrFull = errors.New("the file is full")
 )
 
+var errNoTransport = errors.New("splio: there is no Transport: give one of package sftpx, or your own")
+
 // wrong marks what is wrong with the configuration.
 func wrong(err error) error {
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spliosync/spliosync/diff"
@@ -34,6 +35,8 @@ const (
 	Released PlanState = "released"
 	// Applying: files may be on their way. The next Run ends that first.
 	Applying PlanState = "applying"
+	// discarding: it is given up, which is to be ended before anything else.
+	discarding PlanState = "discarding"
 )
 
 // manifest is the plan on disk, and the journal of its delivery. That it is
@@ -48,6 +51,9 @@ type manifest struct {
 	Reason   string         `json:"reason,omitempty"` // of the release
 	Report   Report         `json:"report"`           // without files
 	Files    []manifestFile `json:"files"`
+	// Names were journalled and given up, because a file of that name was there.
+	// It may be ours, from an attempt of which nobody knows that it got through.
+	Names []string `json:"names,omitempty"`
 }
 
 // manifestFile is a file of the outbox and how far its delivery is.
@@ -59,6 +65,9 @@ type manifestFile struct {
 	// drop directory is ours.
 	Sending bool `json:"sending,omitempty"`
 }
+
+// sent reports whether the file has arrived or may have.
+func (f manifestFile) sent() bool { return f.Sending || f.Delivered }
 
 func (m *manifest) report() *Report {
 	r := m.Report
@@ -99,7 +108,11 @@ func sealed(kind string, v any) ([]byte, error) {
 		return nil, err
 	}
 	body = append(body, '\n')
-	return append(fmt.Appendf(nil, "spliosync %s %d %x\n", kind, sealedVersion, sha256.Sum256(body)), body...), nil
+	return append(seal(kind, body), body...), nil
+}
+
+func seal(kind string, body []byte) []byte {
+	return fmt.Appendf(nil, "spliosync %s %d %x\n", kind, sealedVersion, sha256.Sum256(body))
 }
 
 // unseal reads a sealed file. A missing one is fs.ErrNotExist; one that can not
@@ -114,14 +127,10 @@ func unseal(fsys vfs.FS, name, path, kind string, v any) error {
 	}
 	line, body, _ := bytes.Cut(data, []byte("\n"))
 	var version int
-	var sum []byte
-	if _, err := fmt.Sscanf(string(line), "spliosync "+kind+" %d %x", &version, &sum); err != nil {
-		return refuse(diff.ErrDamaged)
-	}
-	if version != sealedVersion {
+	if _, err := fmt.Sscanf(string(line), "spliosync "+kind+" %d ", &version); err == nil && version > sealedVersion {
 		return refuse(fmt.Errorf("%w: format %d, this one reads %d", diff.ErrVersion, version, sealedVersion))
 	}
-	if want := sha256.Sum256(body); !bytes.Equal(sum, want[:]) {
+	if !bytes.HasPrefix(data, seal(kind, body)) {
 		return refuse(diff.ErrDamaged)
 	}
 	if err := json.Unmarshal(body, v); err != nil {
@@ -143,7 +152,7 @@ func loadManifest(fsys vfs.FS, dir string) (*manifest, error) {
 		return nil, err
 	}
 	switch m.State {
-	case Ready, Released, Applying:
+	case Ready, Released, Applying, discarding:
 		return m, nil
 	}
 	return nil, fmt.Errorf("splio: %w", &diff.StateError{
@@ -201,6 +210,30 @@ func (j *job) saveLedger(l *ledger) error {
 	}
 	if err != nil {
 		return fmt.Errorf("splio: write the ledger of names: %w", err)
+	}
+	return nil
+}
+
+// sweep removes what a plan that was given up, replaced or killed half made has
+// left beside the outbox.
+func (j *job) sweep() error {
+	names, err := j.fs.ReadDir(".")
+	if err != nil {
+		return fmt.Errorf("splio: list the state directory: %w", err)
+	}
+	for _, name := range names {
+		id, staged := strings.CutPrefix(name, "snapshot.staged-")
+		switch {
+		case staged && len(id) == 32 && strings.Trim(id, "0123456789abcdef") == "":
+			err = j.store.Discard(id)
+		case strings.HasPrefix(name, ledgerName+".tmp-"):
+			if err = j.fs.Remove(name); err != nil {
+				err = fmt.Errorf("splio: clear the state directory: %w", err)
+			}
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ type Plan struct {
 
 // plan makes a plan and leaves it in the outbox.
 func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Source) (_ *manifest, err error) {
-	used, err := j.makeRoom()
+	used, err := j.makeRoom(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	defer func() { err = errors.Join(err, sp.close()) }()
 
 	found := &tally{counts: make(map[RejectionCount]int64), each: j.OnRejection}
-	if err := put(ctx, mapper, src, run.Feed(), sp, found); err != nil {
+	if err := j.put(ctx, mapper, src, run.Feed(), sp, found); err != nil {
 		return nil, err
 	}
 	summary, err := run.Compare(ctx)
@@ -105,7 +105,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 
 // makeRoom clears the outbox for a new plan, unless it holds one that is not
 // to be replaced.
-func (j *job) makeRoom() (*ledger, error) {
+func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 	load := func() (*manifest, error) { return loadManifest(j.fs, j.State) }
 	if j.dry {
 		load = func() (*manifest, error) { return readManifest(j.State) }
@@ -115,19 +115,18 @@ func (j *job) makeRoom() (*ledger, error) {
 	case errors.Is(err, ErrNoPlan):
 	case err != nil:
 		return nil, err
+	case m.State == discarding && !j.dry:
+		if err := j.owned(m); err != nil {
+			return nil, err
+		}
+		if err := j.discard(ctx, m); err != nil {
+			return nil, err
+		}
 	case m.State != Ready:
 		return nil, fmt.Errorf("splio: %s: %w (plan %s is %s)", j.State, ErrPending, m.Plan, m.State)
 	default:
 		if err := j.owned(m); err != nil {
 			return nil, err
-		}
-		if !j.dry {
-			if err := j.clearOutbox(); err != nil {
-				return nil, err
-			}
-			if err := j.store.Discard(m.Snapshot); err != nil {
-				return nil, err
-			}
 		}
 	}
 	used, err := j.loadLedger()
@@ -140,7 +139,10 @@ func (j *job) makeRoom() (*ledger, error) {
 	if err := j.fs.SyncDir("."); err != nil {
 		return nil, fmt.Errorf("splio: make the outbox: %w", err)
 	}
-	return used, j.clearOutbox() // what a run that was killed has left
+	if err := j.clearOutbox(); err != nil {
+		return nil, err
+	}
+	return used, j.sweep()
 }
 
 // knownKeys brings keys from elsewhere into the form that the mapping renders.
@@ -163,7 +165,7 @@ func knownKeys(mapper *mapping.Mapper, keys iter.Seq2[string, error]) iter.Seq2[
 }
 
 // put renders the segment into the comparison and the spool.
-func put(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, feed *diff.Feed, sp *spool, found *tally) error {
+func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, feed *diff.Feed, sp *spool, found *tally) error {
 	var row mapping.Row
 	var n int64
 	for rec, err := range src.Records(ctx) {
@@ -178,6 +180,13 @@ func put(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, feed *
 		mapper.Render(&row, rec)
 		for _, r := range row.Rejections {
 			found.add(r)
+		}
+		if !survives(row.Key) { // as another key it would name somebody else
+			found.add(mapping.Rejection{
+				Seq: row.Seq, Line: row.Line, Field: j.Mapping.Key.From, Attribute: j.Mapping.Key.To,
+				Reason: ReasonKey, Action: mapping.Rejected,
+			})
+			row.Key, row.OK = nil, false
 		}
 		var cells [][]byte
 		if row.OK {

@@ -70,6 +70,10 @@ type ColumnCount struct {
 // with other cells.
 const ReasonConflict = "another record with this key says otherwise"
 
+// ReasonKey is the reason of a record whose key a file can not hold as it is
+// (FORMAT.md, section 2).
+const ReasonKey = "a key with a backslash before a quote"
+
 // add takes over what the comparison found. Conflicts are rejections here.
 func (r *Report) add(s *diff.Summary, insert bool) {
 	r.Read = s.Read

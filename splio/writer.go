@@ -133,7 +133,7 @@ func (w *Writer) Write(cells [][]byte) error {
 		return fmt.Errorf("splio: row %d has %d cells for %d columns", w.file.Rows+1, len(cells), len(w.columns))
 	}
 	if w.file.Rows+2 > w.maxLines {
-		return ErrFull
+		return fmt.Errorf("splio: %w", ErrFull)
 	}
 	w.buf = w.buf[:0]
 	replaced := int64(0)
@@ -148,7 +148,9 @@ func (w *Writer) Write(cells [][]byte) error {
 		if i > 0 {
 			w.buf = append(w.buf, ';')
 		}
-		replaced += w.cell(cell)
+		n := int64(0)
+		w.buf, n = appendCell(w.buf, cell)
+		replaced += n
 	}
 	if len(w.buf) == 0 { // a line that readers would take for blank
 		w.buf = append(w.buf, `""`...)
@@ -161,37 +163,44 @@ func (w *Writer) Write(cells [][]byte) error {
 	return nil
 }
 
-// cell appends a cell, quoted when it must be, and returns the number of runs
-// of backslashes that it replaced.
-func (w *Writer) cell(cell []byte) (replaced int64) {
+// appendCell appends a cell, quoted when it must be, and returns the number of
+// runs of backslashes that it replaced.
+func appendCell(buf, cell []byte) (out []byte, replaced int64) {
 	if len(cell) == 0 {
-		return 0
+		return buf, 0
 	}
 	if bytes.IndexByte(cell, ';') < 0 && bytes.IndexByte(cell, '"') < 0 && cell[0] != ' ' && cell[len(cell)-1] != ' ' {
-		w.buf = append(w.buf, cell...)
-		return 0
+		return append(buf, cell...), 0
 	}
-	w.buf = append(w.buf, '"')
+	buf = append(buf, '"')
 	for len(cell) > 0 {
 		switch n := len(cell) - len(bytes.TrimLeft(cell, `\`)); {
 		case n > 0:
 			if n == len(cell) || cell[n] == '"' { // a quote follows, perhaps the closing one
-				w.buf = append(w.buf, strings.Repeat("/", n)...)
+				buf = append(buf, strings.Repeat("/", n)...)
 				replaced++
 			} else {
-				w.buf = append(w.buf, cell[:n]...)
+				buf = append(buf, cell[:n]...)
 			}
 			cell = cell[n:]
 		case cell[0] == '"':
-			w.buf = append(w.buf, '"', '"')
+			buf = append(buf, '"', '"')
 			cell = cell[1:]
 		default:
-			w.buf = append(w.buf, cell[0])
+			buf = append(buf, cell[0])
 			cell = cell[1:]
 		}
 	}
-	w.buf = append(w.buf, '"')
-	return replaced
+	return append(buf, '"'), replaced
+}
+
+// survives reports whether a cell comes out of a file as it went in.
+func survives(cell []byte) bool {
+	if bytes.IndexByte(cell, '\\') < 0 {
+		return true
+	}
+	_, replaced := appendCell(nil, cell)
+	return replaced == 0
 }
 
 // Close writes what is buffered and describes the file, all but its name. It
