@@ -180,9 +180,13 @@ func (s *session) fail(reason error) {
 	s.conn.Close()
 }
 
+// failure returns why the connection has ended, if that was our doing.
 func (s *session) failure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.reason == nil && s.conn.silent.Load() {
+		return &endError{fmt.Sprintf("nothing received from the server for %v", s.conn.silence), os.ErrDeadlineExceeded}
+	}
 	return s.reason
 }
 
@@ -246,6 +250,7 @@ type liveConn struct {
 	net.Conn
 	silence time.Duration
 	ended   atomic.Bool // a read has failed: the layers above are about to learn of it
+	silent  atomic.Bool // it failed because nothing came
 }
 
 func (c *liveConn) Read(p []byte) (int, error) {
@@ -254,6 +259,7 @@ func (c *liveConn) Read(p []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(p)
 	if err != nil {
+		c.silent.Store(errors.Is(err, os.ErrDeadlineExceeded))
 		c.ended.Store(true)
 	}
 	return n, err
