@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 
 	"github.com/dchest/siphash"
 )
@@ -13,6 +14,27 @@ const (
 	keyBytes    = 32 // digest key made at first use
 	minKeyBytes = 16 // shortest key a caller may bring
 )
+
+const redacted = "[redacted]"
+
+// Key is a secret that does not show itself: fmt, log/slog and encoders of text
+// write "[redacted]" in its place.
+type Key []byte
+
+// String returns "[redacted]".
+func (Key) String() string { return redacted }
+
+// GoString returns "[redacted]".
+func (Key) GoString() string { return redacted }
+
+// Format writes "[redacted]" for every verb.
+func (Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
+
+// LogValue returns "[redacted]".
+func (Key) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText returns "[redacted]".
+func (Key) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // keyDigest stands for a record's key.
 type keyDigest [16]byte

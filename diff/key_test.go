@@ -2,8 +2,10 @@ package diff_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,5 +138,62 @@ func TestCallersKey(t *testing.T) {
 			t.Errorf("with another key: %v", err)
 		}
 		s.Close()
+	}
+}
+
+func TestKeyHides(t *testing.T) {
+	key := diff.Key("correct horse battery staple")
+	o := diff.Options{Key: key}
+	data, err := json.Marshal(o.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", key)
+	for _, text := range []string{
+		fmt.Sprint(key), fmt.Sprintf("%+v %#v %s %x %q %d", o, o, key, key, key, key), key.String(), string(data), log.String(),
+	} {
+		if strings.Contains(text, "horse") || strings.Contains(text, "686f727365") || strings.Contains(text, "104 111") {
+			t.Errorf("the key shows: %s", text)
+		}
+	}
+}
+
+func TestCurrent(t *testing.T) {
+	dir := t.TempDir()
+	s, err := diff.Open(dir, diff.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if id, err := s.Current(); id != "" || err != nil {
+		t.Errorf("an empty store has the snapshot %q, %v", id, err)
+	}
+	r, err := s.Begin(t.Context(), nil, diff.RunOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Compare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id, err := r.Stage(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now, err := s.Current(); now != "" || err != nil {
+		t.Errorf("a staged snapshot is current: %q, %v", now, err)
+	}
+	if err := s.Publish(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := s.Current(); now != id || err != nil {
+		t.Errorf("got %q, %v, want %q", now, err, id)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "snapshot.current"), make([]byte, 4096), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Current(); !errors.Is(err, diff.ErrDamaged) {
+		t.Errorf("a file of zeros: %v", err)
 	}
 }

@@ -168,6 +168,9 @@ func parseHeader(more func(n int) ([]byte, error)) (*header, error) {
 	if err != nil {
 		return nil, err
 	}
+	if bytes.Count(b, []byte{0}) == len(b) { // what a crash makes of a file that was not synced
+		return nil, damaged("the header is zero")
+	}
 	if !bytes.Equal(b[:8], []byte(magic)) {
 		return nil, fmt.Errorf("%w: it does not start like a snapshot", ErrForeign)
 	}

@@ -34,7 +34,7 @@ type Options struct {
 	// Key is the digest key, at least 16 bytes of secret. By default 32 random
 	// bytes are made at the first run and kept in the directory. Open keeps
 	// nothing of it.
-	Key []byte
+	Key Key
 	// ReadOnly opens the store without a lock and without writing anything: a
 	// directory that does not exist counts as one without a snapshot. Stage,
 	// Verify, Publish, Discard and MarkDue then fail with [ErrReadOnly].
@@ -266,6 +266,18 @@ func (s *Store) remove(names ...string) error {
 		}
 	}
 	return nil
+}
+
+// Current returns the id of the current snapshot, "" when there is none.
+func (s *Store) Current() (id string, err error) {
+	if err := s.usable(); err != nil {
+		return "", err
+	}
+	cur, err := s.current()
+	if cur == nil || err != nil {
+		return "", err
+	}
+	return cur.id.String(), cur.close()
 }
 
 // Verify reports whether Publish of a candidate would succeed, and reads it to

@@ -22,8 +22,13 @@ type Activation struct {
 	Mapping     mapping.Mapping
 
 	// State is the directory that remembers what was delivered. It is made when
-	// missing. It belongs to the universe and the key attribute; another
-	// sub-sequence or mapping may follow, another universe or key may not.
+	// missing. It belongs to one activation: its mapping and sub-sequence may
+	// change over time, its universe and key attribute may not. Two activations
+	// that take turns on one State undo each other's memory of their attributes.
+	// An attribute that was dropped and is mapped again later is sent where it
+	// has a value; to clear it elsewhere, Refresh.
+	//
+	// After a State was restored from a backup, run once with Refresh.
 	State string
 
 	// Insert is the insert mode. On, rows may create contacts: the sub-sequence
@@ -50,7 +55,8 @@ type Activation struct {
 	// rejects: contacts that are not in it keep their state.
 	Partial bool
 
-	// Refresh sends every valid record, changed or not.
+	// Refresh sends every valid record, changed or not. Together with Partial it
+	// sends a few records again, such as those that Splio has reported as bad.
 	Refresh bool
 
 	// Format says how files are written.
@@ -59,12 +65,12 @@ type Activation struct {
 	// DigestKey is the secret, of 16 bytes or more, under which the state holds
 	// digests in place of values. By default one is made at the first run and
 	// kept in the state directory.
-	DigestKey []byte
+	DigestKey diff.Key
 
 	// OnRejection, when set, is called for everything found wrong with a value
 	// or record while a plan is made, from one goroutine; those of conflicting
 	// duplicates come last. What [mapping.Rejection.Value] returns is personal
-	// data. A call that does not return stops the run.
+	// data. The run waits for each call.
 	OnRejection func(mapping.Rejection)
 
 	// Now is the time of the run, for the date in file names. By default it is
@@ -103,6 +109,12 @@ func (a Activation) validate() error {
 	if a.Duplicates > diff.LastWins {
 		errs = append(errs, fmt.Errorf("splio: Activation.Duplicates: unknown policy %d", a.Duplicates))
 	}
+	if a.MaxUnusable < 0 {
+		errs = append(errs, errors.New("splio: Activation.MaxUnusable is negative"))
+	}
+	if y := a.Now.Year(); !a.Now.IsZero() && (y < 1 || y > 9998) {
+		errs = append(errs, fmt.Errorf("splio: Activation.Now is in the year %d, which file names can not hold", y))
+	}
 	if n := len(a.DigestKey); a.DigestKey != nil && n < minDigestKey {
 		errs = append(errs, fmt.Errorf("splio: Activation.DigestKey has %d bytes, at least %d are needed", n, minDigestKey))
 	}
@@ -135,11 +147,7 @@ func (a Activation) open() (_ *job, err error) {
 	if err := vfs.MkdirAll(a.State); err != nil {
 		return nil, fmt.Errorf("splio: make the state directory: %w", err)
 	}
-	openFS := a.openFS
-	if openFS == nil {
-		openFS = vfs.OS
-	}
-	if j.fs, err = openFS(a.State); err != nil {
+	if j.fs, err = a.openState(); err != nil {
 		return nil, fmt.Errorf("splio: open the state directory: %w", err)
 	}
 	if j.store, err = diff.Open(a.State, diff.Options{Scope: a.scope(), Key: a.DigestKey, FS: j.fs}); err != nil {
@@ -182,9 +190,10 @@ func (a Activation) Plan(ctx context.Context, src mapping.Source) (*Plan, error)
 }
 
 // Preview finds what Plan would, and leaves no trace: the state is only read,
-// and a directory that is missing stays missing. It uses temporary disk space
-// for the files, and needs no lock. The files have the names they would get,
-// and are gone when it returns.
+// and a directory that is missing stays missing. It needs no lock, and
+// temporary disk space for one copy of the rendered segment. The files, which
+// have the names they would get, are measured and not kept. While an earlier
+// plan waits to be delivered, the error matches [ErrPending].
 func (a Activation) Preview(ctx context.Context, src mapping.Source) (_ *Report, err error) {
 	mapper, err := a.check(ctx, src)
 	if err != nil {
@@ -220,7 +229,7 @@ func (a Activation) Pending(ctx context.Context) (*Plan, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, fmt.Errorf("splio: %w", err)
 	}
-	m, err := readManifest(a.State)
+	m, err := a.readManifest()
 	if err == nil && m.State == discarding {
 		err = fmt.Errorf("splio: %s: %w", a.State, ErrNoPlan)
 	}
@@ -230,17 +239,25 @@ func (a Activation) Pending(ctx context.Context) (*Plan, error) {
 	return m.plan(a), nil
 }
 
+// openState opens the state directory, which must exist.
+func (a Activation) openState() (vfs.FS, error) {
+	if a.openFS != nil {
+		return a.openFS(a.State)
+	}
+	return vfs.OS(a.State)
+}
+
 // readManifest reads the manifest of a state directory that may not exist.
-func readManifest(dir string) (*manifest, error) {
-	fsys, err := vfs.OS(dir)
+func (a Activation) readManifest() (*manifest, error) {
+	fsys, err := a.openState()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("splio: %s: %w", dir, ErrNoPlan)
+		return nil, fmt.Errorf("splio: %s: %w", a.State, ErrNoPlan)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("splio: open the state directory: %w", err)
 	}
 	defer fsys.Close()
-	return loadManifest(fsys, dir)
+	return loadManifest(fsys, a.State)
 }
 
 // Run does a whole activation: it ends the delivery of a plan that was released

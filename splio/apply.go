@@ -24,6 +24,9 @@ const maxNames = 100
 // with opens the state and the manifest of the plan in it.
 func (p *Plan) with(do func(*job, *manifest) error) (err error) {
 	a := p.activation
+	if a == nil {
+		return fmt.Errorf("splio: %w", ErrNoPlan)
+	}
 	if err := wrong(a.validate()); err != nil {
 		return err
 	}
@@ -52,8 +55,9 @@ func (j *job) none() error { return fmt.Errorf("splio: %s: %w", j.State, ErrNoPl
 // publishes the snapshot and clears the outbox. A plan whose snapshot has moved
 // on is refused before anything is sent, with diff.ErrStale.
 //
-// After an error the plan stays, applying once the first name was journalled:
-// call Apply again, or [Activation.Run], to go on where it stopped. A report
+// A destination that can not be reached leaves the plan as it was. Once a file
+// may be on its way the plan is applying: call Apply again, or
+// [Activation.Run], to go on where it stopped. A report
 // with what was delivered comes with an error of the delivery. A plan without
 // files does not touch the transport.
 func (p *Plan) Apply(ctx context.Context, t Transport) (report *Report, err error) {
@@ -96,7 +100,8 @@ func (p *Plan) Release(ctx context.Context, reason string) error {
 // Discard gives the plan up, whatever its state. Files of it that were sent, or
 // may have been, stay sent; the next plan holds their records again, even those
 // that are back at what the snapshot says. After an error, call it again: what
-// it has begun, the next Run or Plan ends. When such a file was altered in the
+// it has begun, the next Run or Plan ends. A temporary file of an upload that
+// was cut off, NAME.TOKEN.part, may stay in the drop directory. When such a file was altered in the
 // outbox, nobody can tell which records they are, and the error is a
 // diff.StateError.
 func (p *Plan) Discard(ctx context.Context) error {
@@ -124,7 +129,7 @@ func (j *job) discard(ctx context.Context, m *manifest) error {
 			return fmt.Errorf("splio: discard plan %s: %w", m.Plan, err)
 		}
 	}
-	if err := j.remember(m, false); err != nil {
+	if err := j.remember(m); err != nil {
 		return err
 	}
 	return j.clearOutbox()
@@ -170,8 +175,9 @@ func (j *job) sentKeys(m *manifest) iter.Seq2[[]byte, error] {
 	}
 }
 
-// remember enters the names that the plan has used into the ledger.
-func (j *job) remember(m *manifest, published bool) error {
+// remember enters the names that the plan has used, and the snapshot that is
+// current now, into the ledger.
+func (j *job) remember(m *manifest) error {
 	l, err := j.loadLedger()
 	if err != nil {
 		return err
@@ -187,7 +193,9 @@ func (j *job) remember(m *manifest, published bool) error {
 			l.add(name)
 		}
 	}
-	l.Published = l.Published || published
+	if l.Snapshot, err = j.store.Current(); err != nil {
+		return err
+	}
 	return j.saveLedger(l)
 }
 
@@ -195,7 +203,7 @@ func (j *job) remember(m *manifest, published bool) error {
 // belongs to this universe and key comes out when its snapshot is verified.
 func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, error) {
 	if err := j.store.Verify(ctx, m.Snapshot); err != nil {
-		return m.report(), refused(m, err)
+		return m.report(), j.refused(m, err)
 	}
 	for i := range m.Files {
 		if err := j.deliver(ctx, m, &m.Files[i], t); err != nil {
@@ -208,15 +216,20 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	if err := j.store.Publish(ctx, m.Snapshot); err != nil {
 		return m.report(), err
 	}
-	if err := j.remember(m, true); err != nil {
+	if err := j.remember(m); err != nil {
 		return m.report(), err
 	}
 	return m.report(), j.clearOutbox()
 }
 
-// refused is the error of a plan that would not send what was planned.
-func refused(m *manifest, err error) error {
-	return fmt.Errorf("splio: plan %s can not be applied: discard it and plan again: %w", m.Plan, err)
+// refused is the error of a plan that would not send what was planned. A plan
+// that is broken for good is a state that can not be used.
+func (j *job) refused(m *manifest, err error) error {
+	if errors.Is(err, diff.ErrStale) || errors.Is(err, fs.ErrNotExist) {
+		err = &diff.StateError{Path: filepath.Join(j.State, outboxDir, manifestName), Err: err}
+	}
+	return fmt.Errorf("splio: plan %s can not be applied: discard it, or move the directory %s away and run once with Refresh: %w",
+		m.Plan, filepath.Join(j.State, outboxDir), err)
 }
 
 // deliver sends one file under the first name that is free.
@@ -226,38 +239,45 @@ func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, t Trans
 	}
 	body, err := j.body(f)
 	if err != nil {
-		return refused(m, err)
+		return j.refused(m, err)
 	}
 	defer body.Close()
-	if f.Sending { // an earlier attempt may have got through
+	before := m.State
+	for {
+		// Looking first tells a stranger's file from ours, and keeps a plan ready
+		// while the destination can not be reached.
 		size, err := t.Size(ctx, f.Name)
 		switch {
-		case err == nil && size == f.Bytes:
+		case err == nil && f.Sending && size == f.Bytes: // an earlier attempt got through
 			return j.tick(m, f)
 		case err == nil:
 			if err := j.rename(m, f); err != nil {
 				return err
 			}
+			continue
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errors.ErrUnsupported):
-			// Not there, taken already, or not to be known: sent once more, the rows
-			// say the same.
+			// Not there, taken already, or not to be known. In the last two cases it
+			// may be sent once more: the rows say the same.
 		default:
 			return fmt.Errorf("splio: look for file %s: %w", f.Name, err)
 		}
-	}
-	for {
+		fresh := !f.Sending
 		if err := j.journal(m, f); err != nil {
 			return err
 		}
-		err := t.Put(ctx, f.Name, f.Temp, io.NewSectionReader(body, 0, f.Bytes))
-		if err == nil {
+		err = t.Put(ctx, f.Name, f.Temp, io.NewSectionReader(body, 0, f.Bytes))
+		switch {
+		case err == nil:
 			return j.tick(m, f)
-		}
-		if !errors.Is(err, fs.ErrExist) {
+		case errors.Is(err, fs.ErrExist):
+			if err := j.rename(m, f); err != nil {
+				return err
+			}
+		case errors.Is(err, fs.ErrNotExist) && fresh: // there is no drop directory
+			m.State, f.Sending, f.Temp = before, false, ""
+			return errors.Join(fmt.Errorf("splio: deliver file %s: %w", f.Name, err), j.save(m))
+		default:
 			return fmt.Errorf("splio: deliver file %s: %w", f.Name, err)
-		}
-		if err := j.rename(m, f); err != nil {
-			return err
 		}
 	}
 }

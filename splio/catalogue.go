@@ -18,6 +18,7 @@ const (
 	maxKey   = 100
 	maxText  = 255
 	maxPhone = 30
+	maxName  = 100 // of a custom field's name; no limit is known, this one is far above any in use
 )
 
 // languages are the codes Splio lists (documented; FORMAT.md, section 4.5).
@@ -80,6 +81,8 @@ func (a Activation) bind(fields []string) (*mapping.Mapper, error) {
 		switch {
 		case slices.Contains(reserved, strings.ToLower(name)):
 			errs = append(errs, fmt.Errorf("splio: custom attribute %q: Splio reserves the word (FORMAT.md, section 5)", name))
+		case len(name) > maxName:
+			errs = append(errs, fmt.Errorf("splio: custom attribute %q...: the name has %d characters, at most %d are possible", name[:20], len(name), maxName))
 		case !customName.MatchString(name):
 			errs = append(errs, fmt.Errorf("splio: custom attribute %q: use letters without accents, digits, _, - and . (FORMAT.md, section 5)", name))
 		case a.Destination.Custom != nil && !slices.Contains(a.Destination.Custom, name):

@@ -206,7 +206,7 @@ func (h *history) run() (ok bool) {
 			h.commit(now)
 			return true
 		}
-		h.pending = now
+		h.pending = h.onItsWay(now)
 		if h.chance(0.4) {
 			if err := p.Discard(h.t.Context()); err != nil {
 				h.t.Errorf("discard: %v", err)
@@ -235,9 +235,21 @@ func (h *history) run() (ok bool) {
 		return true
 	}
 	if report != nil && report.Plan != "" {
-		h.pending = now
+		h.pending = h.onItsWay(now)
 	}
 	return false
+}
+
+// onItsWay is what a plan that failed says, or nothing when not a byte of it
+// was sent: then it is replaced.
+func (h *history) onItsWay(now *edition) *edition {
+	p, err := h.a.Pending(h.t.Context())
+	if err != nil {
+		h.t.Errorf("pending: %v", err)
+	} else if p.State == splio.Applying {
+		return now
+	}
+	return nil
 }
 
 // segment makes one, and says how it is to be understood.

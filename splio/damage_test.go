@@ -174,7 +174,7 @@ func TestSnapshotLost(t *testing.T) {
 	if err := os.Remove(filepath.Join(a.State, "snapshot.current")); err != nil {
 		t.Fatal(err)
 	}
-	refuses(t, a, a.State, diff.ErrDamaged, entryPoints(t, a))
+	refuses(t, a, filepath.Join(a.State, "snapshot.current"), diff.ErrDamaged, entryPoints(t, a))
 
 	a = applying(t)
 	if err := os.Remove(filepath.Join(a.State, "snapshot.current")); err != nil {
@@ -305,5 +305,29 @@ func TestForeignState(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A snapshot from a backup does not know what was sent since.
+func TestSnapshotOlder(t *testing.T) {
+	a := newActivation(t)
+	d := new(drop)
+	path := filepath.Join(a.State, "snapshot.current")
+	mustRun(t, a, day1, d)
+	older := read(t, path)
+	mustRun(t, a, day3, d)
+	write(t, path, older)
+	refuses(t, a, path, diff.ErrDamaged, entryPoints(t, a))
+
+	// The way out that the message names.
+	if err := os.Remove(filepath.Join(a.State, "ledger")); err != nil {
+		t.Fatal(err)
+	}
+	a.Refresh = true
+	u := newUniverse(true)
+	mustRun(t, a, day3, d)
+	u.imports(t, d)
+	if diff := cmp.Diff(after3, u.contacts); diff != "" {
+		t.Error(diff)
 	}
 }

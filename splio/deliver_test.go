@@ -187,12 +187,18 @@ func TestNameGivenUp(t *testing.T) {
 
 func TestNoNameLeft(t *testing.T) {
 	a := newActivation(t)
-	d := &drop{each: func(int) *fault { return &fault{err: fmt.Errorf("there: %w", fs.ErrExist)} }}
+	d := new(drop)
+	d.each = func(n int) *fault {
+		if strings.HasPrefix(d.calls[n], "put ") {
+			return &fault{err: fmt.Errorf("there: %w", fs.ErrExist)}
+		}
+		return nil
+	}
 	_, err := a.Run(t.Context(), day1, d)
 	if err == nil || !strings.Contains(err.Error(), "drop directory") {
 		t.Errorf("got %v", err)
 	}
-	if n := len(d.calls); n < 100 || n > 1000 {
+	if n := d.puts(); n < 100 || n > 1000 {
 		t.Errorf("%d names were tried", n)
 	}
 	d.each = nil
@@ -204,7 +210,13 @@ func TestNoNameLeft(t *testing.T) {
 
 func TestCannotLook(t *testing.T) {
 	a := newActivation(t)
-	d := &drop{faults: map[int]fault{0: {err: errLine}, 1: {err: errLine}}}
+	d := new(drop)
+	d.each = func(n int) *fault {
+		if n == 1 || n == 2 {
+			return &fault{err: errLine}
+		}
+		return nil
+	}
 	for _, call := range []string{"put", "size"} {
 		r, err := a.Run(t.Context(), day1, d)
 		if !errors.Is(err, errLine) || r == nil {
@@ -215,7 +227,74 @@ func TestCannotLook(t *testing.T) {
 		}
 	}
 	mustRun(t, a, day1, d)
-	if want := []string{"put acme_contacts_crm_20250314.csv", "size acme_contacts_crm_20250314.csv", "size acme_contacts_crm_20250314.csv", "put acme_contacts_crm_20250314.csv"}; !slices.Equal(d.calls, want) {
+	const name = "acme_contacts_crm_20250314.csv"
+	if want := []string{"size " + name, "put " + name, "size " + name, "size " + name, "put " + name}; !slices.Equal(d.calls, want) {
 		t.Errorf("calls %q", d.calls)
+	}
+}
+
+// A destination that can not be reached, or has no drop directory, has been
+// sent nothing: the plan stays ready, and the next run makes another. A mapping
+// or mode that was corrected in between is not overtaken by the old plan.
+func TestOutOfReach(t *testing.T) {
+	noDirectory := fmt.Errorf("no drop directory: %w", fs.ErrNotExist)
+	for name, each := range map[string]func(d *drop, n int) *fault{
+		"dead line": func(*drop, int) *fault { return &fault{err: errLine} },
+		"no directory": func(d *drop, n int) *fault {
+			if strings.HasPrefix(d.calls[n], "put ") {
+				return &fault{err: noDirectory}
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newActivation(t)
+			d := new(drop)
+			d.each = func(n int) *fault { return each(d, n) }
+			r, err := a.Run(t.Context(), day1, d)
+			if err == nil || r == nil || r.Files[0].Delivered {
+				t.Fatalf("got %+v, %v", r, err)
+			}
+			p, err := a.Pending(t.Context())
+			if err != nil || p.State != splio.Ready {
+				t.Fatalf("pending: %+v, %v", p, err)
+			}
+			if err := p.Release(t.Context(), "looked at"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := p.Apply(t.Context(), d); err == nil {
+				t.Fatal("applied")
+			}
+			if p, err := a.Pending(t.Context()); err != nil || p.State != splio.Released {
+				t.Fatalf("a released plan that could not be sent: %+v, %v", p, err)
+			}
+			if err := p.Discard(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			d.each = nil
+			a.Insert, a.Destination.Subsequence, a.Now = false, "update", march(15)
+			r = mustRun(t, a, day1, d)
+			if r.Resumed != nil || r.Inserted != 0 || !slices.Equal(d.Names(), []string{"acme_contacts_update_20250315.csv"}) {
+				t.Errorf("got %s, resumed %v, arrived %q", counts(t, r), r.Resumed, d.Names())
+			}
+		})
+	}
+}
+
+// A file of somebody else with our name and our size is not ours, even when
+// our first Put fails.
+func TestForeignSameSize(t *testing.T) {
+	a := newActivation(t)
+	d := new(drop)
+	p := mustPlan(t, a, day1)
+	d.put(t, p.Report.Files[0].Name, strings.Repeat("x", int(p.Report.Files[0].Bytes)))
+	d.faults = map[int]fault{0: {err: errLine}}
+	if _, err := p.Apply(t.Context(), d); !errors.Is(err, errLine) {
+		t.Fatal(err)
+	}
+	d.faults = nil
+	r := mustRun(t, a, day1, d)
+	if r.Resumed == nil || len(d.arrived) != 1 || d.arrived[0].name != "acme_contacts_crm_20250314_2.csv" {
+		t.Errorf("got %s, arrived %+v", counts(t, r), d.arrived)
 	}
 }

@@ -28,17 +28,17 @@ type Destination struct {
 }
 
 var (
-	universeName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
-	subsequenceName = regexp.MustCompile(`^[A-Za-z0-9]+$`)
+	universeName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
+	subsequenceName = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
 )
 
 func (d Destination) validate() error {
 	var errs []error
 	if !universeName.MatchString(d.Universe) {
-		errs = append(errs, fmt.Errorf("splio: Destination.Universe %q: give the name of the universe, in letters, digits, _ and -", d.Universe))
+		errs = append(errs, fmt.Errorf("splio: Destination.Universe %q: give the name of the universe, in at most 100 letters, digits, _ and -", d.Universe))
 	}
 	if !subsequenceName.MatchString(d.Subsequence) {
-		errs = append(errs, fmt.Errorf("splio: Destination.Subsequence %q: give the name of the sub-sequence, in letters and digits", d.Subsequence))
+		errs = append(errs, fmt.Errorf("splio: Destination.Subsequence %q: give the name of the sub-sequence, in at most 64 letters and digits", d.Subsequence))
 	}
 	return errors.Join(errs...)
 }

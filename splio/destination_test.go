@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/mapping"
 	"github.com/spliosync/spliosync/mapping/source"
 	"github.com/spliosync/spliosync/sftpx"
@@ -328,5 +329,27 @@ func TestNothingGiven(t *testing.T) {
 	}
 	if _, err := new(splio.Plan).Apply(t.Context(), nil); !errors.Is(err, splio.ErrConfig) {
 		t.Errorf("Apply without a transport: %v", err)
+	}
+}
+
+func TestKnownGarbage(t *testing.T) {
+	a := newActivation(t)
+	a.Insert = false
+	a.Known = func(yield func(string, error) bool) {
+		_ = yield("email", nil) && yield("<ann@example.net>", nil)
+	}
+	if _, err := a.Run(t.Context(), day1, untouched{t}); err == nil || !strings.Contains(err.Error(), "none of the 2 known keys") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPrintShowsNoKey(t *testing.T) {
+	a := newActivation(t)
+	a.DigestKey = diff.Key("correct horse battery staple")
+	p := mustPlan(t, a, day1)
+	for _, text := range []string{fmt.Sprintf("%+v", a), fmt.Sprintf("%#v", a), fmt.Sprintf("%+v", p), fmt.Sprintf("%#v", *p)} {
+		if strings.Contains(text, "horse") || strings.Contains(text, "104 111") || strings.Contains(text, "0x68, 0x6f") {
+			t.Errorf("the digest key shows: %s", text)
+		}
 	}
 }

@@ -89,7 +89,7 @@ var scenarios = []struct {
 // partSent leaves a plan of three files on its way, the second of which has
 // arrived unnoticed. It brings a first and a last name that are gone later.
 func partSent(t *testing.T, w *world) {
-	w.d.faults = map[int]fault{len(w.d.calls) + 1: {late: true, err: errLine}}
+	w.d.faults = map[int]fault{w.d.puts() + 1: {late: true, err: errLine}}
 	src := segment(head, "ann@example.net,Ann,Lo", "bob@example.net,Robert,Ray", "cid@example.net,C,P")
 	w.plan = mustPlan(t, w.Activation, src)
 	if _, err := w.plan.Apply(t.Context(), w.d); !errors.Is(err, errLine) {

@@ -104,7 +104,7 @@ var errLine = errors.New("the line is dead")
 type drop struct {
 	sftpx.Mem
 	calls   []string                               // of Put and Size, in order
-	faults  map[int]fault                          // by number of the call, from 0
+	faults  map[int]fault                          // of Put, by its number since calls was cleared, from 0
 	each    func(call int) *fault                  // asked when faults has none
 	noSize  bool                                   // Size is not supported
 	block   func(ctx context.Context, name string) // called by Put first
@@ -116,9 +116,9 @@ type drop struct {
 type arrival struct{ name, content string }
 
 func (d *drop) fault(call string) fault {
-	n := len(d.calls)
+	n, puts := len(d.calls), d.puts()
 	d.calls = append(d.calls, call)
-	if f, ok := d.faults[n]; ok {
+	if f, ok := d.faults[puts]; ok && strings.HasPrefix(call, "put ") {
 		return f
 	}
 	if d.each != nil {
@@ -127,6 +127,16 @@ func (d *drop) fault(call string) fault {
 		}
 	}
 	return fault{}
+}
+
+// puts counts the calls of Put.
+func (d *drop) puts() (n int) {
+	for _, c := range d.calls {
+		if strings.HasPrefix(c, "put ") {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *drop) Put(ctx context.Context, name, temp string, body *io.SectionReader) error {

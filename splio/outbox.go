@@ -80,14 +80,14 @@ func (m *manifest) report() *Report {
 }
 
 func (m *manifest) plan(a Activation) *Plan {
-	return &Plan{ID: m.Plan, State: m.State, Reason: m.Reason, Report: *m.report(), activation: a}
+	return &Plan{ID: m.Plan, State: m.State, Reason: m.Reason, Report: *m.report(), activation: &a}
 }
 
 // ledger remembers which file names were used.
 type ledger struct {
 	Names []string `json:"names"` // oldest first
-	// Published: a snapshot was published, so that its absence is a loss.
-	Published bool `json:"published"`
+	// Snapshot is the one that the last plan left; another one is not ours.
+	Snapshot string `json:"snapshot"`
 }
 
 // ledgerNames is how many names are remembered. Names hold their day, so that
@@ -189,7 +189,7 @@ func (j *job) loadLedger() (*ledger, error) {
 	dir, fsys := j.State, j.fs
 	if j.dry {
 		var err error
-		if fsys, err = vfs.OS(dir); errors.Is(err, fs.ErrNotExist) {
+		if fsys, err = j.openState(); errors.Is(err, fs.ErrNotExist) {
 			return l, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("splio: open the state directory: %w", err)

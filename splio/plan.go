@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spliosync/spliosync/diff"
@@ -26,7 +28,7 @@ type Plan struct {
 	Reason string    // given to Release
 	Report Report
 
-	activation Activation
+	activation *Activation // a pointer, so that printing a Plan shows nothing of it
 }
 
 // plan makes a plan and leaves it in the outbox.
@@ -67,12 +69,6 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	if err != nil {
 		return nil, err
 	}
-	if summary.First && used.Published {
-		return nil, fmt.Errorf("splio: %w", &diff.StateError{
-			Path: j.State,
-			Err:  fmt.Errorf("%w: the snapshot of an earlier run is missing", diff.ErrDamaged),
-		})
-	}
 	m := &manifest{Plan: rand.Text(), State: Ready, Scope: j.scope(), Day: j.clock(), Dest: j.Destination}
 	if m.Files, err = j.write(ctx, columns, run, sp, found); err != nil {
 		return nil, err
@@ -108,7 +104,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 	load := func() (*manifest, error) { return loadManifest(j.fs, j.State) }
 	if j.dry {
-		load = func() (*manifest, error) { return readManifest(j.State) }
+		load = j.readManifest
 	}
 	m, err := load()
 	switch {
@@ -133,6 +129,9 @@ func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := j.continues(used); err != nil {
+		return nil, err
+	}
 	if err := j.fs.Mkdir(outboxDir); err != nil {
 		return nil, fmt.Errorf("splio: make the outbox: %w", err)
 	}
@@ -145,6 +144,20 @@ func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 	return used, j.sweep()
 }
 
+// continues refuses a snapshot that is not the one that the last plan left: what
+// was sent since, it does not know.
+func (j *job) continues(used *ledger) error {
+	now, err := j.store.Current()
+	if err != nil || used.Snapshot == "" || now == used.Snapshot {
+		return err
+	}
+	return fmt.Errorf("splio: %w", &diff.StateError{
+		Path: filepath.Join(j.State, "snapshot.current"),
+		Err: fmt.Errorf("%w: it is missing or an older one, which does not know what was sent since: put the last one back, or remove the file %s beside it and run once with Refresh",
+			diff.ErrDamaged, ledgerName),
+	})
+}
+
 // knownKeys brings keys from elsewhere into the form that the mapping renders.
 // One that has no such form can not match any record.
 func knownKeys(mapper *mapping.Mapper, keys iter.Seq2[string, error]) iter.Seq2[[]byte, error] {
@@ -152,14 +165,22 @@ func knownKeys(mapper *mapping.Mapper, keys iter.Seq2[string, error]) iter.Seq2[
 		return nil
 	}
 	return func(yield func([]byte, error) bool) {
+		read, used := 0, 0
 		for k, err := range keys {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if key, ok := mapper.Key(mapping.StringValue(k)); ok && !yield(key, nil) {
-				return
+			read++
+			if key, ok := mapper.Key(mapping.StringValue(k)); ok {
+				used++
+				if !yield(key, nil) {
+					return
+				}
 			}
+		}
+		if read > 0 && used == 0 { // everything would be held back, silently
+			yield(nil, fmt.Errorf("splio: none of the %d known keys has the form of a key: give one key at a time, without quotes or header", read))
 		}
 	}
 }
@@ -248,7 +269,7 @@ type outbox struct {
 type outFile struct {
 	manifestFile
 	w    *Writer
-	file vfs.File // nil once closed
+	file vfs.File // nil once closed, and in a preview
 }
 
 // add writes a row into the file with the columns that it has.
@@ -295,23 +316,28 @@ func (o *outbox) create(set diff.Columns) (*outFile, error) {
 	}
 	f := &outFile{}
 	f.Local = fmt.Sprintf("%04d.csv", len(o.order)+1)
-	file, err := o.fs.OpenFile(outboxDir+"/"+f.Local, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
-	if err != nil {
-		return nil, fmt.Errorf("splio: create a file in the outbox: %w", err)
+	to := io.Discard // a preview wants to know the size and sum alone
+	if !o.dry {
+		file, err := o.fs.OpenFile(outboxDir+"/"+f.Local, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+		if err != nil {
+			return nil, fmt.Errorf("splio: create a file in the outbox: %w", err)
+		}
+		f.file, to = file, file
 	}
-	f.file = file
 	o.order = append(o.order, f)
 	o.open[set] = f
-	f.w, err = NewWriter(file, columns, o.Format)
+	var err error
+	f.w, err = NewWriter(to, columns, o.Format)
 	return f, err
 }
 
 // close ends a file and makes its content durable.
 func (o *outbox) close(f *outFile) error {
-	if f.file == nil {
-		return nil
-	}
 	file, err := f.w.Close()
+	f.File = file
+	if f.file == nil {
+		return err
+	}
 	if err == nil {
 		err = f.file.Sync()
 	}
@@ -322,7 +348,6 @@ func (o *outbox) close(f *outFile) error {
 	if err != nil {
 		return fmt.Errorf("splio: write a file in the outbox: %w", err)
 	}
-	f.File = file
 	return nil
 }
 

@@ -66,7 +66,7 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	f.BoolVar(&o.refresh, "refresh", false, "send every valid contact, changed or not")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be sent; leave the state and the destination alone")
 	f.StringVar(&o.now, "now", "", "`time` of the run, such as 2026-03-01T04:00:00Z, for the date in file names (default the present)")
-	f.StringVar(&o.report, "report", "", "`file` to write the report to, as JSON; left as it is when a run fails before anything is sent")
+	f.StringVar(&o.report, "report", "", "`file` to write the report to, as JSON; left as it is when a run fails before there is a plan")
 	f.BoolVar(&o.quiet, "quiet", false, "print errors only")
 
 	f.SetOutput(io.Discard) // an error is reported like all others

@@ -65,7 +65,7 @@ func TestOpenSSH(t *testing.T) {
 
 	// The same directory, seen from the one that a login starts in.
 	b.to = []string{"-to", "sftp://" + me.Username + "@" + addr + "/~/drop", "-identity", identity, "-known-hosts", known}
-	b.sync(day3, "-insert").want(t, statusDone, "acme_contacts_crm_20260302.csv: 2 rows", "3 unchanged", "nothing to send")
+	b.sync(day2, "-insert").want(t, statusDone, "acme_contacts_crm_20260302.csv: 2 rows")
 	if got, want := b.read("acme_contacts_crm_20260302.csv"), "email;firstname;points\nbob@example.com;Robert;2\nzoe@example.com;Zoë;4\n"; got != want {
 		t.Errorf("day 2: %q, want %q", got, want)
 	}

@@ -52,7 +52,7 @@ func (l firstLines) of(kind splio.RejectionCount) string {
 // printReport writes the summary for people. It holds no value of any contact.
 func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun bool) {
 	if r.Resumed != nil {
-		fmt.Fprintln(w, "ended the delivery of an earlier run first:")
+		fmt.Fprintln(w, "first, the delivery of an earlier run:")
 		printFiles(w, r.Resumed, false)
 	}
 	if r.Plan == "" && !dryRun {
@@ -68,6 +68,14 @@ func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun bool) {
 	}
 	if r.Uncertain > 0 {
 		fmt.Fprintf(w, "not in the segment, but maybe not gone: %d\n", r.Uncertain)
+	}
+	for _, c := range r.Columns {
+		if c.Added && !r.First {
+			fmt.Fprintf(w, "attribute %s is new: %d contacts sent before have a value in it\n", c.Name, c.Changed)
+		}
+	}
+	if len(r.Dropped) > 0 {
+		fmt.Fprintf(w, "attributes that are not mapped any more: %s\n", strings.Join(r.Dropped, ", "))
 	}
 	for _, c := range r.Rejections {
 		what := "record"

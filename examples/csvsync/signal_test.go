@@ -27,7 +27,7 @@ func TestSignal(t *testing.T) {
 			<-p.ended
 			outcome{p.ProcessState.ExitCode(), "", p.stderr.String()}.want(t, statusFailed, sig.String(), "nothing was forgotten: the next run goes on")
 			g.open(errors.New("the server has lost the request"))
-			b.sync(day2).want(t, statusDone, "ended the delivery of an earlier run first")
+			b.sync(day2).want(t, statusDone, "the delivery of an earlier run")
 			b.wantContacts()
 			if got, want := names(t, b.drop), []string{"acme_contacts_crm_20260301.csv"}; !slices.Equal(got, want) {
 				t.Errorf("files %q, want %q", got, want)
