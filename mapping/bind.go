@@ -14,8 +14,8 @@ import (
 
 // BindError is one problem that [Mapping.Bind] found.
 type BindError struct {
-	// Path is where it is: "key", "fields[2]", "custom[0]" or "zone" of the mapping, "segment" for the segment's fields,
-	// "attributes[1]" of the options.
+	// Path is where it is: "key", "fields[2]", "fields[2].transforms[0]", "custom[0]" or "zone" of the mapping, "segment" for
+	// the segment's fields, "options.attributes[1]", "options.custom[1]" or "options.funcs[0]".
 	Path string
 
 	// Attribute is the attribute concerned, or empty.
@@ -35,10 +35,16 @@ func (e *BindError) Error() string {
 
 // Bind checks m against the names of a segment's fields and against what the destination takes, and returns the Mapper
 // that renders the segment's records. It finds every problem at once: the error joins one [BindError] each, and no Mapper
-// is returned. m, fields and o are not kept.
+// is returned. m, fields and o are not kept, save for the functions of o.Funcs.
 func (m Mapping) Bind(fields []string, o Options) (*Mapper, error) {
 	b := &binder{segment: fields, options: o, taken: make(map[string]string)}
-	b.checkAttributes()
+	b.checkAttributes("options.attributes", o.Attributes)
+	b.checkAttributes("options.custom", o.Custom)
+	b.checkFuncs()
+	var err error
+	if b.loc, err = m.Location(); err != nil {
+		b.loc = time.UTC // to go on with
+	}
 
 	b.add("key", m.Key, true)
 	for i, f := range m.Fields {
@@ -47,7 +53,6 @@ func (m Mapping) Bind(fields []string, o Options) (*Mapper, error) {
 	for i, name := range m.Custom {
 		b.add(fmt.Sprintf("custom[%d]", i), Field{From: name, To: name, Custom: true}, false)
 	}
-	loc, err := m.Location()
 	if err != nil {
 		b.fail("zone", "", "%s", strings.TrimPrefix(err.Error(), "mapping: "))
 	}
@@ -56,16 +61,23 @@ func (m Mapping) Bind(fields []string, o Options) (*Mapper, error) {
 		return nil, errors.Join(b.problems...)
 	}
 
-	mapper := &Mapper{columns: b.columns, fields: len(fields), loc: loc}
+	mapper := &Mapper{columns: b.columns, fields: len(fields)}
 	for _, c := range b.columns {
 		mapper.names = append(mapper.names, c.to)
 	}
 	return mapper, nil
 }
 
+// Check returns every problem that [Mapping.Bind] would find, joined, and nil when there is none.
+func (m Mapping) Check(fields []string, o Options) error {
+	_, err := m.Bind(fields, o)
+	return err
+}
+
 type binder struct {
 	segment  []string
 	options  Options
+	loc      *time.Location
 	columns  []column
 	taken    map[string]string // attribute to path
 	froms    []string          // in mapping order, without repetitions
@@ -76,10 +88,10 @@ func (b *binder) fail(path, attribute, format string, args ...any) {
 	b.problems = append(b.problems, &BindError{Path: path, Attribute: attribute, Reason: fmt.Sprintf(format, args...)})
 }
 
-func (b *binder) checkAttributes() {
+func (b *binder) checkAttributes(list string, attributes []Attribute) {
 	seen := make(map[string]bool)
-	for i, a := range b.options.Attributes {
-		path := fmt.Sprintf("attributes[%d]", i)
+	for i, a := range attributes {
+		path := fmt.Sprintf("%s[%d]", list, i)
 		if problem := nameProblem(a.Name); problem != "" {
 			b.fail(path, a.Name, "the name %s", problem)
 		}
@@ -105,9 +117,10 @@ func (b *binder) checkAttributes() {
 
 // add checks one field and adds its column.
 func (b *binder) add(path string, f Field, key bool) {
+	problems := len(b.problems)
 	c := column{
-		from: f.From, to: f.To, key: key, places: 2,
-		empty: cmp.Or(f.Empty, Blank), invalid: cmp.Or(f.Invalid, Blank),
+		from: f.From, to: f.To, field: -1, key: key, places: 2,
+		empty: cmp.Or(f.Empty, Blank), invalid: cmp.Or(f.Invalid, Blank), long: cmp.Or(f.Long, Cut),
 		layouts: slices.Clone(f.Layouts),
 	}
 	b.source(path, f, &c)
@@ -115,9 +128,13 @@ func (b *binder) add(path string, f Field, key bool) {
 	b.typeOf(path, f, attribute, &c)
 	b.policies(path, f, &c)
 	b.details(path, f, &c)
+	b.dates(path, f, &c)
+	for i, t := range f.Transforms {
+		b.transform(fmt.Sprintf("%s.transforms[%d]", path, i), f.To, t, &c)
+	}
 
 	if c.typ == Text && key {
-		c.transforms = append(c.transforms, trim)
+		c.transforms, c.steps = append(c.transforms, trim), append(c.steps, step{kind: trim})
 	}
 	if c.typ == Language {
 		c.languages = newLanguages(attribute)
@@ -125,18 +142,30 @@ func (b *binder) add(path string, f Field, key bool) {
 	if c.max = attribute.Max; c.max > 0 {
 		c.tooLong = fmt.Sprintf("longer than %d characters", c.max)
 	}
+	if len(b.problems) == problems {
+		b.standIn(path, f, &c)
+	}
+	c.setQuick()
 	b.columns = append(b.columns, c)
 }
 
 func (b *binder) source(path string, f Field, c *column) {
-	if f.From == "" {
-		b.fail(path, f.To, "no From: name the segment's field")
-		return
+	switch {
+	case f.From != "":
+		c.field = b.fieldNamed(f.From)
+	case len(f.Transforms) == 0 || f.Transforms[0].Name != transforms[constant].name:
+		b.fail(path, f.To, "no From: name the segment's field, or make constant the first transform")
+	case c.key:
+		b.fail(path, f.To, "no From: a key is never made up")
 	}
-	if !slices.Contains(b.froms, f.From) {
-		b.froms = append(b.froms, f.From)
+}
+
+// fieldNamed is the index of a field of the segment. One that is missing is found out by checkSegment.
+func (b *binder) fieldNamed(name string) int {
+	if !slices.Contains(b.froms, name) {
+		b.froms = append(b.froms, name)
 	}
-	c.field = max(0, slices.Index(b.segment, f.From))
+	return max(0, slices.Index(b.segment, name))
 }
 
 // attribute finds what f maps to; the zero Attribute when there is no such thing.
@@ -161,10 +190,15 @@ func (b *binder) attribute(path string, f Field, key bool) Attribute {
 				b.fail(path, f.To, "a custom attribute cannot have the name of the destination's own attribute %q", a.Name)
 			}
 		}
+		for _, name := range b.options.Reserved {
+			if strings.EqualFold(name, f.To) {
+				b.fail(path, f.To, "the destination reserves the name %q: a custom attribute cannot have it", name)
+			}
+		}
 		if key && known != nil {
 			b.fail(path, f.To, "a custom attribute cannot be the key%s", b.keyNames())
 		}
-		return Attribute{Name: f.To, Max: b.options.CustomMax}
+		return b.custom(path, f.To)
 	}
 	if known == nil {
 		return Attribute{Name: f.To}
@@ -177,8 +211,21 @@ func (b *binder) attribute(path string, f Field, key bool) Attribute {
 			return a
 		}
 	}
-	b.fail(path, f.To, "the destination has no such attribute%s; a custom attribute needs custom set", b.meant(f.To))
+	b.fail(path, f.To, "the destination has no such attribute%s; a custom attribute needs custom set", meant(f.To, known))
 	return Attribute{}
+}
+
+// custom finds the custom attribute of that name.
+func (b *binder) custom(path, name string) Attribute {
+	declared := b.options.Custom
+	a := Attribute{Name: name}
+	if i := slices.IndexFunc(declared, func(a Attribute) bool { return a.Name == name }); i >= 0 {
+		a = declared[i]
+	} else if declared != nil {
+		b.fail(path, name, "the destination declares no such custom attribute%s", meant(name, declared))
+	}
+	a.Max = cmp.Or(a.Max, b.options.CustomMax)
+	return a
 }
 
 func (b *binder) keyNames() string {
@@ -195,9 +242,9 @@ func (b *binder) keyNames() string {
 }
 
 // meant suggests the attribute whose name is closest.
-func (b *binder) meant(name string) string {
+func meant(name string, attributes []Attribute) string {
 	best, distance := "", 3
-	for _, a := range b.options.Attributes {
+	for _, a := range attributes {
 		if d := editDistance(strings.ToLower(a.Name), strings.ToLower(name)); d < distance && d < len(name)/2+1 {
 			best, distance = a.Name, d
 		}
@@ -217,61 +264,6 @@ func (b *binder) typeOf(path string, f Field, a Attribute, c *column) {
 	case c.typ != own && own != Text:
 		b.fail(path, f.To, "the attribute is of type %q and takes no other: leave the type out", own)
 	}
-}
-
-func (b *binder) policies(path string, f Field, c *column) {
-	for _, p := range []struct {
-		member string
-		policy Policy
-	}{{"empty", f.Empty}, {"invalid", f.Invalid}} {
-		switch p.policy {
-		case "", Reject:
-		case Blank, Absent:
-			if c.key {
-				b.fail(path, f.To, "%s is %q, but a record without a key is always rejected: leave it out", p.member, p.policy)
-			}
-		default:
-			b.fail(path, f.To, "unknown policy %q for %s: one of %q, %q, %q", p.policy, p.member, Blank, Absent, Reject)
-		}
-	}
-	if c.key {
-		c.empty, c.invalid = Reject, Reject
-	}
-}
-
-func (b *binder) details(path string, f Field, c *column) {
-	if f.Places != nil {
-		switch {
-		case c.typ != Decimal:
-			b.fail(path, f.To, "places are for type %q, this is %q", Decimal, c.typ)
-		case *f.Places < 0 || *f.Places > 9:
-			b.fail(path, f.To, "places is %d: it must be 0 to 9", *f.Places)
-		default:
-			c.places = *f.Places
-		}
-	}
-	if len(f.Layouts) > 0 && c.typ != Date && c.typ != DateTime {
-		b.fail(path, f.To, "layouts are for types %q and %q, this is %q", Date, DateTime, c.typ)
-	}
-	for _, layout := range f.Layouts {
-		if !readsDates(layout) {
-			b.fail(path, f.To, "the layout %q holds no date: write the year 2006, month 01 and day 02 in the form of the segment's dates", layout)
-		}
-	}
-	for _, t := range f.Transforms {
-		if known, ok := transformNamed(t.Name); ok {
-			c.transforms = append(c.transforms, known)
-		} else {
-			b.fail(path, f.To, "unknown transform %q: one of %q, %q, %q", t.Name, "trim", "lower", "upper")
-		}
-	}
-}
-
-// readsDates says that a date survives being written and read in the layout.
-func readsDates(layout string) bool {
-	day := time.Date(2019, time.November, 28, 0, 0, 0, 0, time.UTC)
-	back, err := time.Parse(layout, day.Format(layout))
-	return err == nil && back.Year() == day.Year() && back.YearDay() == day.YearDay()
 }
 
 // checkSegment looks for the mapped fields in the segment.
@@ -330,6 +322,17 @@ func nameProblem(name string) string {
 		return "has a line break or a control character in it"
 	case strings.TrimSpace(name) != name:
 		return "has white space at an end"
+	}
+	return ""
+}
+
+// lineProblem says why text cannot be part of a cell as it is.
+func lineProblem(text string) string {
+	switch {
+	case !utf8.ValidString(text):
+		return "is not valid UTF-8"
+	case strings.ContainsFunc(text, func(r rune) bool { return lineRune(r, false) != r }):
+		return "has a line break or a control character in it"
 	}
 	return ""
 }

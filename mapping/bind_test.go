@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spliosync/spliosync/mapping"
 )
@@ -11,6 +12,8 @@ import (
 func TestBindProblems(t *testing.T) {
 	type m = mapping.Mapping
 	type f = mapping.Field
+	type tr = mapping.Transform
+	custom := mapping.Options{Custom: []mapping.Attribute{{Name: "tier"}, {Name: "points", Type: mapping.Integer}}}
 	key := f{From: "mail", To: "email"}
 	with := func(fields ...f) m { return m{Key: key, Fields: fields} }
 	segment := []string{"mail", "first", "x", "y"}
@@ -46,7 +49,7 @@ func TestBindProblems(t *testing.T) {
 			[]string{`unknown policy "skip" for empty`, `unknown policy "null" for invalid`}},
 		{"key policies", m{Key: f{From: "mail", To: "email", Empty: mapping.Blank, Invalid: mapping.Absent}}, segment, destination(),
 			[]string{`empty is "blank", but`, `invalid is "absent", but`}},
-		{"unknown transform", with(f{From: "x", To: "firstname", Transforms: []mapping.Transform{{Name: "trim"}, {Name: "title"}}}), segment, destination(), []string{`unknown transform "title"`}},
+		{"unknown transform", with(f{From: "x", To: "firstname", Transforms: []mapping.Transform{{Name: "trim"}, {Name: "titel"}}}), segment, destination(), []string{`fields[0].transforms[1] (to "firstname"): unknown transform "titel": one of "trim", "lower"`}},
 		{"unknown zone", m{Key: key, Zone: "Paris"}, segment, destination(), []string{`zone: unknown time zone "Paris"`}},
 		{"layout", with(f{From: "x", To: "created", Layouts: []string{"YYYY-MM-DD"}}), segment, destination(), []string{`the layout "YYYY-MM-DD" holds no date`}},
 		{"layout without a day", with(f{From: "x", To: "created", Layouts: []string{"2006-01"}}), segment, destination(), []string{`the layout "2006-01" holds no date`}},
@@ -62,7 +65,54 @@ func TestBindProblems(t *testing.T) {
 		{"name that is not UTF-8", with(f{From: "x", To: "a\xff", Custom: true}), segment, destination(), []string{"is not valid UTF-8"}},
 		{"the options", m{Key: key}, segment, mapping.Options{Attributes: []mapping.Attribute{
 			{Name: "email", Key: true}, {Name: "email"}, {Name: "a", Type: "b"}, {}, {Name: "l", Type: mapping.Language, Values: []string{"fr", "e\nn"}, Aliases: map[string]string{"x": "y", "w": "fr"}},
-		}}, []string{"attributes[1] (to \"email\"): the destination has it twice", `attributes[2] (to "a"): unknown type "b"`, "attributes[3]: the name is empty", `attributes[4] (to "l"): the value "e\nn" has a line break`, `attributes[4] (to "l"): the alias "x" leads to "y"`}},
+		}}, []string{"options.attributes[1] (to \"email\"): the destination has it twice", `options.attributes[2] (to "a"): unknown type "b"`, "options.attributes[3]: the name is empty", `options.attributes[4] (to "l"): the value "e\nn" has a line break`, `options.attributes[4] (to "l"): the alias "x" leads to "y"`}},
+		{"no From but the first transform is another", with(f{To: "firstname", Transforms: []tr{{Name: "trim"}, {Name: "constant", Value: "x"}}}), segment, destination(), []string{"no From: name the segment's field, or make constant the first transform"}},
+		{"a constant key", m{Key: f{To: "email", Transforms: []tr{{Name: "constant", Value: "a@example.com"}}}}, segment, destination(), []string{"no From: a key is never made up", "key.transforms[0]"}},
+		{"a key by default", m{Key: f{From: "mail", To: "email", Default: "a@example.com", Transforms: []tr{{Name: "default", Value: "x"}}}}, segment, destination(), []string{"a key has no default", "a key is never made up"}},
+		{"a key that is cut", m{Key: f{From: "mail", To: "code", Long: mapping.Cut}}, segment, destination(), []string{`long is "cut", but a key is never shortened`}},
+		{"a key that fails softly", m{Key: f{From: "mail", To: "email", Transforms: []tr{{Name: "match", Pattern: "a", Fail: mapping.Blank}}}}, segment, destination(), []string{`fail is "blank", but a record without a key`}},
+		{"default of the wrong type", with(f{From: "x", To: "language", Default: "xx"}), segment, destination(), []string{"the default cannot be rendered: not one of the languages"}},
+		{"default that does not fit", with(f{From: "x", To: "firstname", Default: strings.Repeat("x", 21)}), segment, destination(), []string{"the default cannot be rendered: longer than 20 characters"}},
+		{"default that does not match", with(f{From: "x", To: "firstname", Default: "x", Transforms: []tr{{Name: "match", Pattern: "y"}}}), segment, destination(), []string{"the default cannot be rendered: does not match"}},
+		{"constant of the wrong type", with(f{To: "language", Transforms: []tr{{Name: "constant", Value: "xx"}}}), segment, destination(), []string{"the constant cannot be rendered: not one of the languages"}},
+		{"long of another type", with(f{From: "x", To: "language", Long: mapping.Blank}), segment, destination(), []string{`long is for type "text", this is "language"`}},
+		{"cut for another policy", with(f{From: "x", To: "firstname", Empty: mapping.Cut, Invalid: mapping.Cut, Long: "short"}), segment, destination(),
+			[]string{`unknown policy "cut" for empty`, `unknown policy "cut" for invalid: one of "blank"`, `unknown policy "short" for long: one of "cut", "blank"`}},
+		{"json that is cut", with(f{From: "x", To: "firstname", Flatten: "json", Long: mapping.Cut}), segment, destination(), []string{"JSON that is cut is no JSON"}},
+		{"flatten", with(f{From: "x", To: "firstname", Flatten: "csv"}), segment, destination(), []string{`unknown flatten "csv": one of "json", "list"`}},
+		{"flatten of another type", with(f{From: "x", To: "lists", Flatten: "list"}), segment, destination(), []string{`flatten is for type "text", this is "lists"`}},
+		{"separator of nothing", with(f{From: "x", To: "firstname", Separator: "\n"}), segment, destination(), []string{`the separator is for flatten "list"`, "separator has a line break"}},
+		{"booleans of text", with(f{From: "x", To: "firstname", Booleans: []string{"a", "b"}}), segment, destination(), []string{`booleans are for type "boolean"`}},
+		{"one boolean", with(f{From: "x", To: "b", Custom: true, Type: mapping.Boolean, Booleans: []string{"a"}}), segment, destination(), []string{"booleans must be two texts that differ"}},
+		{"two that are one", with(f{From: "x", To: "b", Custom: true, Type: mapping.Boolean, Booleans: []string{"a", "a"}}), segment, destination(), []string{"booleans must be two texts that differ"}},
+		{"booleans", with(f{From: "x", To: "b", Custom: true, Type: mapping.Boolean, Booleans: []string{"", "null"}}), segment, destination(), []string{"booleans[0] is empty", "booleans[1] reads NULL"}},
+		{"booleans the wrong way round", with(f{From: "x", To: "b", Custom: true, Type: mapping.Boolean, Booleans: []string{"1", "0"}}), segment, destination(), []string{`booleans[0] is "1", which is read as the other`, `booleans[1] is "0", which is read as the other`}},
+		{"layout to write of text", with(f{From: "x", To: "firstname", Layout: "2006"}), segment, destination(), []string{`the layout is for types "date" and "datetime"`}},
+		{"layout to write without a day", with(f{From: "x", To: "created", Layout: "2006-01"}), segment, destination(), []string{`the layout "2006-01" loses dates`}},
+		{"layout to write of two digits", with(f{From: "x", To: "created", Layout: "02/01/06"}), segment, destination(), []string{`the layout "02/01/06" loses dates`}},
+		{"layout to write with a zone", with(f{From: "x", To: "created", Layout: time.RFC3339}), segment, destination(), []string{"has a zone in it"}},
+		{"layout to write with a line break", with(f{From: "x", To: "created", Layout: "2006-01-02\n"}), segment, destination(), []string{"has a line break"}},
+		{"layout to write, day and month swapped", with(f{From: "x", To: "created", Layout: "2006-02-01"}), segment, destination(), []string{"reads as another date"}},
+		{"layout to write that says UTC in Paris", with(f{From: "x", To: "created", Layout: "2006-01-02T15:04:05Z"}), segment, destination(), []string{"reads as another date"}},
+		{"zone of a field", with(f{From: "x", To: "created", Zone: "Pari"}, f{From: "x", To: "language", Zone: "UTC"}), segment, destination(), []string{`unknown time zone "Pari"`, `the zone is for types "date", "datetime" and "text"`}},
+		{"parameters of other transforms", with(f{From: "x", To: "firstname", Transforms: []tr{{Name: "trim", Values: map[string]string{"a": "b"}, Else: new("c"), Value: "d", Fields: []string{"e"}, Separator: "f", Start: 1, Length: 1, Pattern: "g", With: "h", Func: "i", Version: "j", Fail: mapping.Blank}}}), segment, destination(),
+			[]string{`"trim" takes no values`, "no else", "no value", "no fields", "no separator", "no start", "no length", "no pattern", "no with", "no func", "no version", "no fail"}},
+		{"map", with(f{From: "x", To: "firstname", Transforms: []tr{{Name: "map"}}}), segment, destination(), []string{"transforms[0] (to \"firstname\"): no values"}},
+		{"map of one letter in two forms", with(f{From: "x", To: "firstname", Transforms: []tr{{Name: "map", Values: map[string]string{"é": "a", "e\u0301": "b"}}}}), segment, destination(), []string{"twice, in different Unicode forms"}},
+		{"default and constant", with(f{From: "x", To: "firstname", Transforms: []tr{{Name: "default"}, {Name: "constant", Value: "\xff"}}}), segment, destination(), []string{"no value", "value is not valid UTF-8"}},
+		{"concat", with(f{From: "x", To: "firstname", Transforms: []tr{{Name: "concat"}, {Name: "concat", Fields: []string{"", "zz"}}}}), segment, destination(),
+			[]string{"no fields to join", "fields[0] is empty", `segment: none of its 4 fields is named "zz"`}},
+		{"substring", with(f{From: "x", To: "firstname", Transforms: []tr{{Name: "substring", Start: -1}}}), segment, destination(), []string{"start is -1 and length 0: they must be at least 0 and 1"}},
+		{"patterns", with(f{From: "x", To: "firstname", Transforms: []tr{{Name: "match"}, {Name: "match", Pattern: "("}, {Name: "replace", Pattern: "(a)", With: "$1x ${2} $$9 $1"}}}), segment, destination(),
+			[]string{"no pattern", "the pattern cannot be read: missing closing )", "with has $1x, but", "with has ${2}, but"}},
+		{"functions", with(f{From: "x", To: "firstname", Transforms: []tr{{Name: "func"}, {Name: "func", Func: "thrice"}, {Name: "func", Func: "twice"}, {Name: "func", Func: "twice", Version: "1", Fail: "no"}}}), segment, mapping.Options{Funcs: funcs()},
+			[]string{"no func: name one", `there is no function "thrice"`, `the function "twice" is there in version "2", not ""`, `in version "2", not "1"`, `unknown policy "no" for fail`}},
+		{"functions of the options", m{Key: key}, segment, mapping.Options{Funcs: append(funcs(), funcs()[0], mapping.Func{}, mapping.Func{Name: "x"})},
+			[]string{`options.funcs[5]: the function "twice" is there twice with the version "2"`, "options.funcs[6]: it has no name", `options.funcs[7]: the function "x" has no Apply`}},
+		{"custom attribute that is not declared", m{Key: key, Custom: []string{"x", "tierr"}}, []string{"mail", "x", "tierr"}, custom, []string{`custom[0] (to "x"): the destination declares no such custom attribute`, `no such custom attribute (did you mean "tier"?)`}},
+		{"another type than is declared", with(f{From: "x", To: "points", Custom: true, Type: mapping.Decimal}), segment, custom, []string{`of type "integer" and takes no other`}},
+		{"declared custom attributes", m{Key: key}, segment, mapping.Options{Custom: []mapping.Attribute{{Name: "a"}, {Name: "a"}, {Name: "b;", Type: "c"}}}, []string{"options.custom[1] (to \"a\"): the destination has it twice", "options.custom[2] (to \"b;\"): the name has a semicolon", `unknown type "c"`}},
+		{"reserved name", m{Key: key, Custom: []string{"MirrorURL"}}, []string{"mail", "MirrorURL"}, mapping.Options{Reserved: []string{"mirrorUrl"}}, []string{`the destination reserves the name "mirrorUrl"`}},
 		{"everything at once", m{Key: f{From: "nope", To: "nope"}, Zone: "nope", Fields: []f{{From: "x", To: "created", Places: new(3)}}}, segment, destination(),
 			[]string{`key (to "nope"): the destination has no such`, `fields[0] (to "created"): places`, "zone: unknown", `segment: none of its 4 fields is named "nope"`}},
 	} {
@@ -70,6 +120,9 @@ func TestBindProblems(t *testing.T) {
 			mapper, err := tt.mapping.Bind(tt.segment, tt.options)
 			if err == nil || mapper != nil {
 				t.Fatalf("Bind gives %v, %v, want an error alone", mapper, err)
+			}
+			if check := tt.mapping.Check(tt.segment, tt.options); check == nil || check.Error() != err.Error() {
+				t.Errorf("Check gives %v, Bind %v", check, err)
 			}
 			if _, ok := errors.AsType[*mapping.BindError](err); !ok {
 				t.Errorf("no BindError in %T", err)

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"bytes"
+	"encoding/binary"
 	"maps"
 	"slices"
 	"strings"
@@ -10,7 +11,13 @@ import (
 )
 
 // languages is what a Language column takes, keyed by the lower-cased code with "_" between its parts.
-type languages struct{ codes map[string]string }
+type languages struct {
+	codes map[string]string
+
+	// plain has the two letters that are a code and that no code begins with which has more parts: what follows them does
+	// not matter.
+	plain [26][26]bool
+}
 
 // newLanguages returns nil where the attribute takes any language.
 func newLanguages(a Attribute) *languages {
@@ -24,13 +31,40 @@ func newLanguages(a Attribute) *languages {
 	for _, code := range a.Values {
 		codes[languageKey(code)] = code
 	}
-	return &languages{codes}
+	l := &languages{codes: codes}
+	for key, code := range codes {
+		if len(key) == 2 && key == code && isLower(key[0]) && isLower(key[1]) {
+			l.plain[key[0]-'a'][key[1]-'a'] = true
+		}
+	}
+	for key := range codes {
+		if len(key) > 2 && key[2] == '_' && isLower(key[0]) && isLower(key[1]) {
+			l.plain[key[0]-'a'][key[1]-'a'] = false
+		}
+	}
+	return l
 }
+
+func isLower(b byte) bool { return b >= 'a' && b <= 'z' }
 
 func languageKey(code string) string { return strings.ReplaceAll(strings.ToLower(code), "-", "_") }
 
+// quickLanguage is for two letters, and whatever follows them, that are rendered as they are.
+func quickLanguage(c *column, text []byte, _ *Row) []byte {
+	if len(text) != 2 && (len(text) < 3 || text[2] != '_' && text[2] != '-' || len(text) > maxLanguage) {
+		return nil
+	}
+	first, second := text[0]-'a', text[1]-'a'
+	if first > 25 || second > 25 || c.languages != nil && !c.languages.plain[first][second] {
+		return nil
+	}
+	return text[:2]
+}
+
+const maxLanguage = 35 // as long as a language tag gets
+
 func (l *languages) append(buf, text []byte) (out []byte, reason string) {
-	var word [35]byte // as long as a language tag gets
+	var word [maxLanguage]byte
 	if len(text) > len(word) {
 		return buf, ReasonLanguage
 	}
@@ -65,6 +99,43 @@ func (l *languages) append(buf, text []byte) (out []byte, reason string) {
 	return append(buf, code...), ""
 }
 
+// quickPhone is for nothing but digits behind the + or the 00.
+func quickPhone(_ *column, text []byte, dst *Row) []byte {
+	n := len(text)
+	if n < 9 || n > 17 {
+		return nil
+	}
+	head, tail := wordAt(text, 0), wordAt(text, n-8)
+	if byte(head) == '+' {
+		head ^= '+' ^ '0'
+		if n > 16 || !areDigits(head) || !areDigits(tail) || byte(head>>8) == '0' {
+			return nil
+		}
+		// The two words overlap or touch: they are the whole number.
+		start := len(dst.buf)
+		if end := start + n + 1; end <= cap(dst.buf) {
+			dst.buf = dst.buf[:end]
+		} else {
+			dst.buf = append(dst.buf, make([]byte, n+1)...)
+		}
+		number := dst.buf[start : start+n+1]
+		number[0] = '0'
+		binary.LittleEndian.PutUint64(number[1:], head)
+		binary.LittleEndian.PutUint64(number[n-7:], tail)
+		return number
+	}
+	if uint16(head) != '0'<<8|'0' || byte(head>>16) == '0' || !areDigits(head) || !areDigits(tail) || text[8]-'0' > 9 {
+		return nil
+	}
+	return text
+}
+
+// phoneBytes are the ASCII bytes of a number: digits (1), signs that set them apart (2), and what needs a closer look (0).
+var phoneBytes = [256]uint8{
+	'0': 1, '1': 1, '2': 1, '3': 1, '4': 1, '5': 1, '6': 1, '7': 1, '8': 1, '9': 1,
+	' ': 2, '.': 2, '-': 2, '/': 2, ')': 2,
+}
+
 func appendPhone(buf, text []byte) (out []byte, reason string) {
 	start := len(buf)
 	if len(text) > 0 && text[0] == '+' {
@@ -72,10 +143,17 @@ func appendPhone(buf, text []byte) (out []byte, reason string) {
 	}
 	trunk := false
 	for i := 0; i < len(text); {
+		switch phoneBytes[text[i]] {
+		case 1:
+			buf = append(buf, text[i])
+			i++
+			continue
+		case 2:
+			i++
+			continue
+		}
 		r, size := utf8.DecodeRune(text[i:])
 		switch {
-		case r >= '0' && r <= '9':
-			buf = append(buf, byte(r))
 		case r == '(' && bytes.HasPrefix(text[i:], []byte("(0)")):
 			// A trunk zero stands once, between the country code and the number.
 			if trunk || len(buf)-start < 3 {
@@ -103,7 +181,24 @@ func isPhoneSign(r rune) bool {
 	return r >= 0x2010 && r <= 0x2015 // dashes
 }
 
+// quickEmail is for ASCII.
+func quickEmail(_ *column, text []byte, dst *Row) []byte {
+	ok, upper := isASCIIEmail(text)
+	switch {
+	case !ok, len(text) > maxLabel, text[len(text)-1] <= '9':
+		return nil // or it needs a look at how long its parts are, and at its last label
+	case !upper:
+		return text
+	}
+	start := len(dst.buf)
+	dst.buf = appendLowerASCII(dst.buf, text)
+	return dst.buf[start:]
+}
+
 func appendEmail(buf, text []byte) (out []byte, reason string) {
+	if ok, _ := isASCIIEmail(text); ok {
+		return appendLowerASCII(buf, text), ""
+	}
 	start := len(buf)
 	at := -1
 	last := '.' // as if a dot went before, so that none can come first

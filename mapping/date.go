@@ -1,6 +1,9 @@
 package mapping
 
-import "time"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // civil is a date and a time of day without a zone.
 type civil struct{ year, month, day, hour, minute, second int }
@@ -20,6 +23,63 @@ func daysIn(year, month int) int {
 		return 28
 	}
 	return 31
+}
+
+// quickDate is for a date, and a date-time without a zone, that begin as they are rendered.
+func quickDate(_ *column, text []byte, _ *Row) []byte {
+	if len(text) != 10 {
+		if len(text) == 19 && isISODateTime((*[19]byte)(text)) {
+			return text[:10]
+		}
+		return nil
+	}
+	const form = '-'<<56 | '0'<<48 | '0'<<40 | '-'<<32 | '0'<<24 | '0'<<16 | '0'<<8 | '0'
+	w := wordAt(text, 0) ^ form
+	month := w>>40&0xf*10 + w>>48&0xf
+	tens, units := uint64(text[8]-'0'), uint64(text[9]-'0')
+	day := tens*10 + units
+	if w&(0xff<<56|0xff<<32) != 0 || (w|(w+0x76*ones))&marks != 0 || tens > 3 || units > 9 || w&0xffffffff == 0 || month-1 > 11 || day-1 > 30 {
+		return nil
+	}
+	if day > 28 {
+		year := w&0xf*1000 + w>>8&0xf*100 + w>>16&0xf*10 + w>>24&0xf
+		if int(day) > daysIn(int(year), int(month)) {
+			return nil
+		}
+	}
+	return text
+}
+
+// quickDateTime is for the same forms.
+func quickDateTime(c *column, text []byte, dst *Row) []byte {
+	start := len(dst.buf)
+	switch len(text) {
+	case 10:
+		if quickDate(c, text, dst) != nil {
+			dst.buf = append(append(dst.buf, text...), " 00:00:00"...)
+			return dst.buf[start:]
+		}
+	case 19:
+		if !isISODateTime((*[19]byte)(text)) {
+			break
+		}
+		if text[10] == ' ' {
+			return text
+		}
+		dst.buf = append(dst.buf, text...)
+		dst.buf[start+10] = ' '
+		return dst.buf[start:]
+	}
+	return nil
+}
+
+// isISODateTime says that s is of the form 2006-01-02T15:04:05, where T may be a space, and exists.
+func isISODateTime(s *[19]byte) bool {
+	const form = '0'<<56 | '0'<<48 | ':'<<40 | '0'<<32 | '0'<<24 | ':'<<16 | '0'<<8 | '0'
+	w := binary.LittleEndian.Uint64(s[11:]) ^ form
+	hour := w&0xf*10 + w>>8&0xf
+	return quickDate(nil, s[:10], nil) != nil && (s[10] == 'T' || s[10] == ' ') &&
+		w&(0xff<<40|0xff<<16) == 0 && (w|(w+0x76*ones))&marks == 0 && hour <= 23 && w>>24&0xff <= 5 && w>>48&0xff <= 5
 }
 
 // appendCivil appends v, or its text, as typ, Date or DateTime.

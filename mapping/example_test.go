@@ -2,6 +2,7 @@ package mapping_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spliosync/spliosync/mapping"
@@ -81,6 +82,114 @@ func ExampleMapping_Bind_problems() {
 	// mapping: zone: unknown time zone "Europe/Pari": name an IANA zone such as "Europe/Paris"
 }
 
+// Check finds the problems of a mapping without a record at hand, say when somebody has edited it.
+func ExampleMapping_Check() {
+	err := mapping.Mapping{
+		Key:    mapping.Field{From: "mail", To: "email", Type: mapping.Email},
+		Fields: []mapping.Field{{From: "vip", To: "vip", Custom: true, Booleans: []string{"no", "yes"}}},
+		Custom: []string{"teir", "mirrorurl"},
+	}.Check([]string{"mail", "vip", "teir", "mirrorurl"}, mapping.Options{
+		Custom:   []mapping.Attribute{{Name: "vip", Type: mapping.Boolean}, {Name: "tier"}, {Name: "mirrorurl"}},
+		Reserved: []string{"mirrorUrl"},
+	})
+	fmt.Println(err)
+	// Output:
+	// mapping: custom[0] (to "teir"): the destination declares no such custom attribute (did you mean "tier"?)
+	// mapping: custom[1] (to "mirrorurl"): the destination reserves the name "mirrorUrl": a custom attribute cannot have it
+}
+
+func ExampleTransform() {
+	m, err := mapping.Parse([]byte(`{
+		"key": {"from": "mail", "to": "email", "type": "email"},
+		"fields": [
+			{"from": "first", "to": "fullname", "transforms": [
+				{"name": "concat", "fields": ["last"], "separator": " "},
+				{"name": "title"}
+			]},
+			{"from": "mobile", "to": "cellphone", "type": "phone", "transforms": [
+				{"name": "replace", "pattern": "^0([1-9])", "with": "+33$1"}
+			]},
+			{"from": "gender", "to": "civility", "default": "?", "transforms": [
+				{"name": "map", "values": {"M": "Mr", "F": "Mrs"}, "else": ""}
+			]},
+			{"from": "tags", "to": "tags", "flatten": "list", "separator": "|"},
+			{"from": "born", "to": "birthday", "type": "date", "layouts": ["02/01/2006"], "layout": "02.01.2006"},
+			{"to": "origin", "transforms": [{"name": "constant", "value": "crm"}]}
+		]
+	}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mapper, err := m.Bind([]string{"mail", "first", "last", "mobile", "gender", "tags", "born"}, mapping.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	text := mapping.StringValue
+	var row mapping.Row
+	mapper.Render(&row, &mapping.Record{Seq: 1, Values: []mapping.Value{
+		text("ann@example.com"), text("ANN"), text("o'neil"), text("06 39 98 01 02"), text("F"), mapping.JSONValue([]byte(`["vip", "news"]`)), text("21/05/1990"),
+	}})
+	for i, name := range mapper.Columns() {
+		fmt.Printf("%s: %s\n", name, row.Cells[i])
+	}
+	// Output:
+	// email: ann@example.com
+	// fullname: Ann O'Neil
+	// cellphone: 0033639980102
+	// civility: Mrs
+	// tags: vip|news
+	// birthday: 21.05.1990
+	// origin: crm
+}
+
+// A Go function is named by the mapping and given to Bind. Another version of it is another function.
+func ExampleFunc() {
+	f := mapping.Func{Name: "cents", Version: "1", Apply: func(dst, text []byte) ([]byte, error) {
+		cents, err := strconv.ParseUint(string(text), 10, 64)
+		if err != nil {
+			return nil, err // makes the value invalid; the text shows nowhere
+		}
+		return fmt.Appendf(dst, "%d.%02d", cents/100, cents%100), nil
+	}}
+	m := mapping.Mapping{
+		Key: mapping.Field{From: "id", To: "id"},
+		Fields: []mapping.Field{{From: "spent", To: "spent", Type: mapping.Decimal, Transforms: []mapping.Transform{
+			{Name: "func", Func: "cents", Version: "1", Fail: mapping.Reject},
+		}}},
+	}
+	mapper, err := m.Bind([]string{"id", "spent"}, mapping.Options{Funcs: []mapping.Func{f}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var row mapping.Row
+	for i, spent := range []mapping.Value{mapping.IntegerValue(1999), mapping.StringValue("much")} {
+		mapper.Render(&row, &mapping.Record{Seq: int64(i + 1), Values: []mapping.Value{mapping.StringValue("C1"), spent}})
+		fmt.Printf("%q %v\n", row.Cells, row.Rejections)
+	}
+
+	f.Version = "2"
+	fmt.Println(m.Check([]string{"id", "spent"}, mapping.Options{Funcs: []mapping.Func{f}}))
+	// Output:
+	// ["C1" "19.99"] []
+	// ["C1" ""] [record 2, field "spent": refused by the function of a transform: rejected]
+	// mapping: fields[0].transforms[0] (to "spent"): the function "cents" is there in version "2", not "1": check what has changed, then name that version
+}
+
+func ExampleJSONValue() {
+	for _, text := range []string{`["a"]`, `"a"`, `12.50`, `true`, `null`} {
+		fmt.Println(mapping.JSONValue([]byte(text)))
+	}
+	// Output:
+	// Value(json)
+	// Value(text)
+	// Value(decimal)
+	// Value(boolean)
+	// Value(null)
+}
+
 func ExampleMapper_Key() {
 	mapper, err := mapping.Mapping{Key: mapping.Field{From: "mail", To: "email", Type: mapping.Email}}.Bind([]string{"mail"}, mapping.Options{})
 	if err != nil {
@@ -109,7 +218,7 @@ func ExampleRejection() {
 }
 
 func ExampleValueOf() {
-	for _, v := range []any{nil, "text", 12, 1.5, true, []string{"no"}} {
+	for _, v := range []any{nil, "text", 12, 1.5, true, []string{"a"}, struct{}{}} {
 		value, err := mapping.ValueOf(v)
 		fmt.Println(value, err)
 	}
@@ -119,5 +228,6 @@ func ExampleValueOf() {
 	// Value(integer) <nil>
 	// Value(float) <nil>
 	// Value(boolean) <nil>
-	// Value(null) mapping: a value of type []string cannot be mapped: give text, a number, a bool or a time.Time
+	// Value(json) <nil>
+	// Value(null) mapping: a value of type struct {} cannot be mapped: give text, a number, a bool, a time.Time or JSON
 }

@@ -66,7 +66,7 @@ func checkBytes(t *testing.T, ms []*mapping.Mapper, text []byte) {
 		for j, name := range m.Columns() {
 			cell := row.Cells[j]
 			if cell == nil {
-				white := len(bytes.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == 0xfeff })) == 0
+				white := len(bytes.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) })) == 0
 				if _, ok := reported[name]; !ok && !white {
 					t.Errorf("%s: %q gives no cell and no rejection", name, text)
 				}

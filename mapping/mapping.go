@@ -13,16 +13,18 @@ import (
 // [Mapping.Bind]; the zero Mapping has no key and is an error there. A Mapping is not modified by this package and may be
 // shared between goroutines while nobody writes to it.
 type Mapping struct {
-	// Key is the matching key: the attribute that identifies a contact at the destination. A key is never blank, absent
-	// or shortened: a record without a usable key is rejected. A key of type [Text] is also trimmed, so that white space
-	// does not make two contacts of one, and one that reads NULL is refused.
+	// Key is the matching key: the attribute that identifies a contact at the destination. A key is never blank, absent,
+	// shortened or made up: a record without a usable key is rejected, and Default, constant and default are refused. A
+	// key of type [Text] is also trimmed, so that white space does not make two contacts of one, and one that reads NULL
+	// is refused.
 	Key Field `json:"key"`
 
 	// Fields are the other attributes, in the order of the columns.
 	Fields []Field `json:"fields,omitempty"`
 
 	// Custom are custom attributes exported under their own name: the same name in the segment and at the destination,
-	// of type [Text], with the default policies. For any other type or policy, use a Field with Custom set.
+	// of the type that [Options].Custom declares or else [Text], with the default policies. For any other type or policy,
+	// use a Field with Custom set.
 	Custom []string `json:"custom,omitempty"`
 
 	// Zone is the IANA name of the time zone of rendered dates, and of source date-times that carry no zone.
@@ -34,8 +36,9 @@ type Mapping struct {
 const DefaultZone = "Europe/Paris"
 
 // Location returns the time zone of m, or an error naming the zone when there is no such zone.
-func (m Mapping) Location() (*time.Location, error) {
-	name := cmp.Or(m.Zone, DefaultZone)
+func (m Mapping) Location() (*time.Location, error) { return locate(cmp.Or(m.Zone, DefaultZone)) }
+
+func locate(name string) (*time.Location, error) {
 	if name == "Local" {
 		// The machine's own zone would make the same input give other bytes elsewhere.
 		return nil, fmt.Errorf("mapping: zone %q depends on the machine: name an IANA zone such as %q", name, DefaultZone)
@@ -47,10 +50,25 @@ func (m Mapping) Location() (*time.Location, error) {
 	return loc, nil
 }
 
+// CustomNames returns the names of the custom attributes that m feeds, in the order of the columns.
+func (m Mapping) CustomNames() []string {
+	var names []string
+	if m.Key.Custom {
+		names = append(names, m.Key.To)
+	}
+	for _, f := range m.Fields {
+		if f.Custom {
+			names = append(names, f.To)
+		}
+	}
+	return append(names, m.Custom...)
+}
+
 // Field maps one field of the segment to one attribute of the destination.
 type Field struct {
-	// From is the name of the field in the segment, exactly as the source spells it. Several Fields may share one.
-	From string `json:"from"`
+	// From is the name of the field in the segment, exactly as the source spells it. Several Fields may share one. It may
+	// be left out where the first transform is constant.
+	From string `json:"from,omitempty"`
 
 	// To is the name of the attribute at the destination, exactly as the destination spells it.
 	To string `json:"to"`
@@ -59,8 +77,12 @@ type Field struct {
 	Custom bool `json:"custom,omitempty"`
 
 	// Type is how values are read and rendered. Defaults to the attribute's own type, and to [Text] for a custom
-	// attribute. Only a custom attribute, or one whose own type is Text, may be given another type.
+	// attribute that is not declared. Only an attribute whose own type is Text may be given another type.
 	Type Type `json:"type,omitempty"`
+
+	// Default is text that is taken in place of null and of empty text, before the transforms; white space alone is empty
+	// for every type but [Text]. Empty does not apply then. A Default that could not be rendered is refused by Bind.
+	Default string `json:"default,omitempty"`
 
 	// Empty is what null and empty text do. Defaults to [Blank], and to [Reject] for the key, which takes no other.
 	Empty Policy `json:"empty,omitempty"`
@@ -69,36 +91,57 @@ type Field struct {
 	// takes no other.
 	Invalid Policy `json:"invalid,omitempty"`
 
+	// Long is what text that is longer than the attribute allows does; it is for type [Text]. Defaults to [Cut], to Blank
+	// where Flatten is "json", which a cut would break, and to Reject for the key, which takes no other. A value of any
+	// other type that is too long is invalid.
+	Long Policy `json:"long,omitempty"`
+
 	// Layouts are layouts of package time, tried in order to read text as a [Date] or [DateTime]; other types take none.
 	// Each must hold a year, a month and a day. Defaults to the ISO forms listed at [Date]; when given, those forms are
 	// only read if listed too.
 	Layouts []string `json:"layouts,omitempty"`
 
+	// Layout is the layout of package time that a [Date] or [DateTime] is written in; other types take none. It holds a
+	// year of four digits, a month and a day, and no zone, the written time being in the field's. Defaults to "2006-01-02"
+	// and "2006-01-02 15:04:05". It is also read, after the forms that are read anyway.
+	Layout string `json:"layout,omitempty"`
+
+	// Zone is the time zone of this field's dates, for types [Date], [DateTime] and [Text]. Defaults to Mapping.Zone.
+	Zone string `json:"zone,omitempty"`
+
 	// Places is the number of decimals of a [Decimal], 0 to 9; other types take none. Defaults to 2.
 	Places *int `json:"places,omitempty"`
 
-	// Transforms are applied in order to the text of a value before it is rendered. Values that are not text (numbers,
-	// booleans, dates of a typed source) pass them unchanged.
+	// Booleans are the two texts that a [Boolean] is written as, false first; other types take none. Both are also read,
+	// exactly as they are here, after the texts that are read anyway. Defaults to "0" and "1".
+	Booleans []string `json:"booleans,omitempty"`
+
+	// Flatten is how a list or an object becomes [Text]: "json" for JSON on one line, without white space between its
+	// tokens and with the members in the order given, or "list" for the elements of a list with Separator between them,
+	// null and empty ones left out, booleans as 1 and 0, numbers as they stand; a list or an object inside the list is
+	// invalid. Text that is JSON of a list or an object counts as one where Flatten is set. Without Flatten, a list or an
+	// object is invalid, and text is text.
+	Flatten string `json:"flatten,omitempty"`
+
+	// Separator stands between the elements of a list that is flattened as "list". Defaults to ", ".
+	Separator string `json:"separator,omitempty"`
+
+	// Transforms are applied in order to a value before it is rendered.
 	Transforms []Transform `json:"transforms,omitempty"`
 }
 
-// Transform is one change made to text before it is rendered.
-type Transform struct {
-	// Name is one of
-	//
-	//	trim   drops white space (in the sense of Unicode) and control characters at both ends
-	//	lower  maps every letter to its lower case
-	//	upper  maps every letter to its upper case
-	//
-	// Letters are mapped one by one and alike in every language, so "ß" has no upper case here.
-	Name string `json:"name"`
-}
+// The values of Field.Flatten.
+const (
+	flattenJSON = "json"
+	flattenList = "list"
+)
 
-// Policy is what a value that gives no cell does.
+// Policy is what a value that gives no cell, or not the whole of one, does.
 type Policy string
 
 const (
 	Blank  Policy = "blank"  // an empty cell: the column is there and holds nothing
 	Absent Policy = "absent" // no cell at all: the destination is told nothing about the attribute
 	Reject Policy = "reject" // the record is rejected
+	Cut    Policy = "cut"    // the text is shortened; for Field.Long alone
 )

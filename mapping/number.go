@@ -45,7 +45,7 @@ func (m *Mapper) sourceText(v *Value) string {
 	switch v.k {
 	case kindNull:
 		return ""
-	case kindText, kindString, kindDecimal:
+	case kindText, kindString, kindDecimal, kindJSON:
 		return string(v.bytes())
 	case kindFloat:
 		return strconv.FormatFloat(math.Float64frombits(uint64(v.n)), 'g', -1, 64)
@@ -113,6 +113,52 @@ func appendDigits(buf []byte, neg bool, whole, frac []byte) []byte {
 	return buf
 }
 
+// quickInteger is for digits as they are rendered.
+func quickInteger(_ *column, text []byte, _ *Row) []byte {
+	digits := text
+	if text[0] == '-' {
+		digits = text[1:]
+	}
+	if !isWhole(digits) || len(digits) < len(text) && digits[0] == '0' {
+		return nil
+	}
+	return text
+}
+
+// isWhole says that digits are a number without leading zeros.
+func isWhole(digits []byte) bool {
+	if len(digits) == 0 || len(digits) > maxDigits || digits[0] == '0' && len(digits) > 1 {
+		return false
+	}
+	for len(digits) >= 8 {
+		if !areDigits(wordAt(digits, 0)) {
+			return false
+		}
+		digits = digits[8:]
+	}
+	return areDigits(shortWord(digits, zeros))
+}
+
+// quickDecimal is for digits as they are rendered.
+func quickDecimal(c *column, text []byte, _ *Row) []byte {
+	digits := text
+	if text[0] == '-' {
+		digits = text[1:]
+	}
+	frac := []byte(nil)
+	if c.places > 0 {
+		dot := len(digits) - c.places - 1
+		if dot < 1 || digits[dot] != '.' {
+			return nil
+		}
+		digits, frac = digits[:dot], digits[dot+1:]
+	}
+	if !isWhole(digits) || !allDigits(frac) || text[0] == '-' && digits[0] == '0' && allZeros(frac) {
+		return nil
+	}
+	return text
+}
+
 func appendInteger(buf, text []byte) (out []byte, reason string) {
 	neg, whole, frac, ok := splitDecimal(text)
 	switch {
@@ -170,6 +216,14 @@ func appendDecimal(buf, text []byte, places int) (out []byte, reason string) {
 		buf[at] = '.'
 	}
 	return buf, ""
+}
+
+// quickBoolean is for 1 and 0.
+func quickBoolean(_ *column, text []byte, _ *Row) []byte {
+	if len(text) > 1 || text[0]&^1 != '0' {
+		return nil
+	}
+	return text
 }
 
 func appendBoolean(buf []byte, v *Value, text []byte) (out []byte, reason string) {

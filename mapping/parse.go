@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -49,7 +50,7 @@ func Parse(data []byte) (Mapping, error) {
 // wanted is the JSON word for a kind of Go type.
 func wanted(kind string) string {
 	switch kind {
-	case "struct":
+	case "struct", "map":
 		return "an object"
 	case "slice":
 		return "an array"
@@ -93,9 +94,20 @@ func members(kind string) (names []string, holds map[string]string) {
 	case "mapping":
 		return []string{"key", "fields", "custom", "zone"}, map[string]string{"key": "field", "fields": "field"}
 	case "field":
-		return []string{"from", "to", "custom", "type", "empty", "invalid", "layouts", "places", "transforms"}, map[string]string{"transforms": "transform"}
+		return []string{
+			"from", "to", "custom", "type", "default", "empty", "invalid", "long", "layouts", "layout", "zone", "places", "booleans",
+			"flatten", "separator", "transforms",
+		}, map[string]string{"transforms": "transform"}
 	case "transform":
-		return []string{"name"}, nil
+		names = []string{"name"}
+		for _, t := range transforms {
+			for _, p := range t.params {
+				if !slices.Contains(names, p) {
+					names = append(names, p)
+				}
+			}
+		}
+		return names, map[string]string{"values": "values"}
 	}
 	return nil, nil
 }
@@ -128,7 +140,8 @@ func (w *walker) value(kind string) error {
 
 func (w *walker) object(kind string) error {
 	names, holds := members(kind)
-	seen := make(map[string]bool)
+	seen := make(map[string]int) // where each begins
+	transform := ""
 	for w.dec.More() {
 		begin := w.next()
 		token, err := w.dec.Token()
@@ -140,12 +153,29 @@ func (w *walker) object(kind string) error {
 		// An object where there should be none is left to package json, which tells its type.
 		case names != nil && !slices.Contains(names, name):
 			return parseError(w.data, begin, fmt.Sprintf("unknown member %q of a %s: one of %s", name, kind, quoted(names)))
-		case names != nil && seen[name]:
+		case seen[name] > 0 && (names != nil || kind == "values"):
 			return parseError(w.data, begin, fmt.Sprintf("member %q a second time", name))
 		}
-		seen[name] = true
+		seen[name] = begin
+		at := w.next()
 		if err := w.value(holds[name]); err != nil {
 			return err
+		}
+		if kind == "transform" && name == "name" {
+			_ = json.Unmarshal(w.data[at:w.dec.InputOffset()], &transform) // anything but a string is found out later
+		}
+	}
+	if known, ok := transformNamed(transform); ok {
+		return w.params(known, seen)
+	}
+	return nil
+}
+
+// params checks which parameters a transform is given.
+func (w *walker) params(t transform, given map[string]int) error {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if name != "name" && !slices.Contains(transforms[t].params, name) {
+			return parseError(w.data, given[name], fmt.Sprintf("the transform %q takes no %s", transforms[t].name, name))
 		}
 	}
 	return nil

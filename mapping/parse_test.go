@@ -49,6 +49,13 @@ func TestParseErrors(t *testing.T) {
 		{"unknown member", "{\n \"keys\": {}}", `line 2, column 2: unknown member "keys" of a mapping`},
 		{"unknown member of a field", `{"fields": [{"from": "a"}, {"form": "b"}]}`, `line 1, column 29: unknown member "form" of a field`},
 		{"unknown member of a transform", `{"key": {"transforms": [{"n": "trim"}]}}`, `line 1, column 26: unknown member "n" of a transform`},
+		{"parameter of another transform", `{"key": {"transforms": [{"pattern": "a", "name": "trim"}]}}`, `line 1, column 26: the transform "trim" takes no pattern`},
+		{"parameter of another transform, zero", `{"key": {"transforms": [{"name": "hash", "start": 0}]}}`, `line 1, column 42: the transform "hash" takes no start`},
+		{"a value twice", `{"key": {"transforms": [{"name": "map", "values": {"a": "b", "a": "c"}}]}}`, `line 1, column 62: member "a" a second time`},
+		{"type of values", `{"key": {"transforms": [{"name": "map", "values": "a"}]}}`, `want an object`},
+		{"type of else", `{"key": {"transforms": [{"name": "map", "else": 1}]}}`, `want a string`},
+		{"type of start", `{"key": {"transforms": [{"name": "substring", "start": "1"}]}}`, `want a whole number`},
+		{"type of booleans", `{"key": {"booleans": "1"}}`, `line 1, column 22: key.booleans is string, want an array`},
 		{"case", `{"Key": {}}`, `line 1, column 2: unknown member "Key"`},
 		{"repeated", "{\"key\": {},\n\"key\": {}}", `line 2, column 1: member "key" a second time`},
 		{"type of a name", "{\"key\":\n {\"from\": 12}}", "line 2, column 11: key.from is number, want a string"},
@@ -75,6 +82,9 @@ func TestParseErrors(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"key":{"from":"a","to":"b","transforms":[{"name":"trim"}]},"fields":[{"places":2}],"custom":["c"],"zone":"UTC"}`))
+	if data, err := json.Marshal(full()); err == nil {
+		f.Add(data)
+	}
 	f.Add([]byte(`{"key":[[{"a":{}}]],"fields":{"x":null}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := mapping.Parse(data)
@@ -95,6 +105,6 @@ func FuzzParse(f *testing.F) {
 		if twice, _ := json.Marshal(back); string(twice) != string(again) {
 			t.Errorf("%s became %s", again, twice)
 		}
-		_, _ = m.Bind([]string{"a"}, destination())
+		_, _ = m.Bind([]string{"a"}, mapping.Options{Attributes: destination().Attributes, Funcs: funcs()})
 	})
 }

@@ -41,7 +41,7 @@ func TestNothingShowsAValue(t *testing.T) {
 		"record": rec, "record by value": *rec, "row": &row, "row by value": row, "rejections": row.Rejections, "rejection": row.Rejections[0], "rejection pointer": &row.Rejections[0],
 		"rejection in a struct": hidden{row.Rejections[0]}, "value in a struct": hiddenText{rec.Values[0]}, "decimal in a struct": hiddenText{mapping.DecimalValue(secret)},
 		"text": mapping.TextValue([]byte(secret)), "string": rec.Values[0], "integer": rec.Values[1], "time": rec.Values[2], "decimal": mapping.DecimalValue(secret),
-		"float": mapping.FloatValue(987654321), "date": mapping.DateValue(1999, 9, 19), "value pointer": &rec.Values[0], "mapper": m,
+		"json": mapping.JSONValue([]byte(`["` + secret + `"]`)), "json in a struct": hiddenText{mapping.JSONValue([]byte(`["` + secret + `"]`))}, "float": mapping.FloatValue(987654321), "date": mapping.DateValue(1999, 9, 19), "value pointer": &rec.Values[0], "mapper": m,
 	}
 	for name, thing := range things {
 		var out bytes.Buffer
@@ -63,6 +63,11 @@ func TestNothingShowsAValue(t *testing.T) {
 			}
 		}
 	}
+	refused := three(t, mapping.Field{Transforms: []mapping.Transform{{Name: "func", Func: "no"}}}, mapping.Options{Funcs: funcs()})
+	refused.Render(&row, &mapping.Record{Values: []mapping.Value{mapping.StringValue("k"), mapping.StringValue(secret), {}, {}}})
+	if r := row.Rejections[0]; r.Reason != mapping.ReasonFunc || r.Value() != secret {
+		t.Errorf("the error of a function must show nowhere, and the value on purpose only: %v", r)
+	}
 	_, err := mapping.ValueOf(map[string]string{secret: secret})
 	if _, failing := mapping.ValueOf(failing(secret)); err == nil || failing == nil || strings.Contains(err.Error()+failing.Error(), secret) {
 		t.Errorf("ValueOf: %v; %v", err, failing)
@@ -83,7 +88,7 @@ func TestFormats(t *testing.T) {
 	if !strings.Contains(log.String(), "r.line=5") {
 		t.Errorf("log %s", &log)
 	}
-	for want, v := range map[string]mapping.Value{"Value(null)": {}, "Value(text)": mapping.StringValue("x"), "Value(datetime)": mapping.DateTimeValue(time.Unix(1, 0))} {
+	for want, v := range map[string]mapping.Value{"Value(null)": {}, "Value(text)": mapping.StringValue("x"), "Value(datetime)": mapping.DateTimeValue(time.Unix(1, 0)), "Value(json)": mapping.JSONValue([]byte("[]"))} {
 		if got := fmt.Sprintf("%+v", v); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

@@ -3,75 +3,80 @@ package mapping
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 	"unicode"
 	"unicode/utf8"
 )
 
-// textCell is cell for a Text attribute.
-func (m *Mapper) textCell(c *column, v *Value, buf []byte) (cell, grown []byte, reason string) {
-	var text []byte
-	if v.isText() {
-		text, buf = c.transform(v.bytes(), buf)
-	} else {
-		start := len(buf)
-		if buf, reason = m.appendPlain(buf, v); reason != "" {
-			return nil, buf, reason
+// quickText is for one line of printable ASCII and of characters from U+00C0 to U+02FF, letters all but a few, which needs
+// no change.
+func quickText(_ *column, text []byte, _ *Row) []byte {
+	n := len(text)
+	var odd uint64
+	switch {
+	case n >= 8:
+		for at := 0; at < n-8; at += 8 {
+			odd |= oddities(wordAt(text, at))
 		}
-		text = buf[start:]
+		odd |= oddities(wordAt(text, n-8))
+	case n >= 4:
+		odd = oddities(uint64(binary.LittleEndian.Uint32(text)) | uint64(binary.LittleEndian.Uint32(text[n-4:]))<<32)
+	default:
+		odd = oddities(spaces&^0xffffff | uint64(text[0])<<16 | uint64(text[n/2])<<8 | uint64(text[n-1]))
 	}
-
-	characters := len(text)
-	if !isPlainASCII(text) {
-		var ok bool
-		if text, characters, buf, ok = cleanText(text, buf); !ok {
-			return nil, buf, ReasonUTF8
-		}
+	if odd != 0 && !isPlainLine(text) {
+		return nil
 	}
-	if len(text) == 0 {
-		return nil, buf, ""
+	if first := text[0] | 0x20; (first == 'n' || first == ' ') && readsNull(text) {
+		return nil
 	}
-	if c.max > 0 && characters > c.max {
-		if c.key {
-			return nil, buf, c.tooLong
-		}
-		text, reason = text[:cutAt(text, c.max)], c.tooLong
-		if slices.Contains(c.transforms, trim) {
-			text = bytes.TrimRightFunc(text, isEdge) // the cut has made a new end
-		}
-	}
-	if readsNull(text) {
-		reason = ReasonNull
-		if c.key {
-			return nil, buf, reason
-		}
-	}
-	if v.k == kindString {
-		// The bytes of a string must not get into hands that could write to them.
-		start := len(buf)
-		buf = append(buf, text...)
-		text = buf[start:]
-	}
-	return text[:len(text):len(text)], buf, reason
+	return text
 }
 
-// isPlainASCII says that text is printable ASCII, which needs no more looking at.
-func isPlainASCII(text []byte) bool {
-	const low, high, signs = 0x2020202020202020, 0x0101010101010101, 0x8080808080808080
-	for len(text) >= 8 {
-		// A byte below 0x20 borrows, 0x7f carries into its own sign bit, and the rest has it already.
-		w := binary.LittleEndian.Uint64(text)
-		if ((w-low)|(w+high)|w)&signs != 0 {
-			return false
+// oddities marks something in w that is not all printable ASCII.
+func oddities(w uint64) uint64 { return ((w - spaces) | (w + ones) | w) & marks }
+
+// isPlainLine says that text is what quickText is for, but for the word NULL.
+func isPlainLine(text []byte) bool {
+	n := len(text)
+	var wrong, bad, before, w uint64
+	if n < 8 {
+		w = shortWord(text, spaces)
+	} else {
+		for at := 0; at <= n-8; at += 8 {
+			w = wordAt(text, at)
+			bad, before = wrongPairs(w, before)
+			wrong |= bad | controls(w)
 		}
-		text = text[8:]
+		w = endWord(text, spaces)
 	}
-	for _, b := range text {
-		if b < 0x20 || b >= 0x7f {
-			return false
-		}
+	bad, _ = wrongPairs(w, before) // the first byte of a pair at the end of text has a space behind it, which is wrong
+	return wrong|bad|controls(w) == 0
+}
+
+// quickTrimmed is quickText for text that is to be trimmed.
+func quickTrimmed(c *column, text []byte, dst *Row) []byte {
+	if text[0] == ' ' || text[len(text)-1] == ' ' {
+		return nil
 	}
-	return true
+	return quickText(c, text, dst)
+}
+
+// controls marks the ASCII control characters in w.
+func controls(w uint64) uint64 {
+	low := w &^ marks
+	return (^(low + 0x60*ones) | (low + ones)) &^ w & marks
+}
+
+// wrongPairs marks what is not ASCII in w and not U+00C0 to U+02FF either, two bytes each. A first byte at the end of w is
+// left for the next word, as before.
+func wrongPairs(w, before uint64) (wrong, next uint64) {
+	const low5 = 0x1f * ones
+	first := w & (w << 1) &^ (w << 2) & marks // 110xxxxx
+	second := w &^ (w << 1) & marks           // 10xxxxxx
+	more := w & (w << 1) & (w << 2) & marks   // 111xxxxx
+	short := first &^ (w&low5 + 0x7d*ones)    // c0 to c2: what is below U+00C0
+	long := first & (w&low5 + 0x74*ones)      // cc to df: from U+0300 on there are marks, which may want normalising
+	return more | short | long | ((first<<8 | before) ^ second), first >> 56
 }
 
 // cleanText makes one line of text. It returns text itself when there is nothing to change, a copy in buf otherwise, and
@@ -172,53 +177,15 @@ func isRegional(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }
 
 // readsNull says that text is the word NULL.
 func readsNull(text []byte) bool {
-	if len(text) < 4 || text[0]|0x20 != 'n' && text[0] > ' ' && text[0] < utf8.RuneSelf {
+	if len(text) < 4 || text[0] > ' ' && text[0] < utf8.RuneSelf && (text[0]|0x20 != 'n' || text[1]|0x20 != 'u') {
 		return false
 	}
 	t := bytes.TrimSpace(text)
 	return len(t) == 4 && t[0]|0x20 == 'n' && t[1]|0x20 == 'u' && t[2]|0x20 == 'l' && t[3]|0x20 == 'l'
 }
 
-type transform uint8
-
-const (
-	trim transform = iota
-	lower
-	upper
-)
-
-func transformNamed(name string) (transform, bool) {
-	switch name {
-	case "trim":
-		return trim, true
-	case "lower":
-		return lower, true
-	case "upper":
-		return upper, true
-	}
-	return 0, false
-}
-
 // isEdge says that r is trimmed: white space, and what [Text] drops, so that nothing is left to trim once it is dropped.
 func isEdge(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == 0xfeff }
-
-// transform applies the column's transforms to text, with buf as working memory.
-func (c *column) transform(text, buf []byte) (out, grown []byte) {
-	for _, t := range c.transforms {
-		start := len(buf)
-		switch t {
-		case trim:
-			text = bytes.TrimFunc(text, isEdge)
-			continue
-		case lower:
-			buf = appendMapped(buf, text, unicode.ToLower)
-		case upper:
-			buf = appendMapped(buf, text, unicode.ToUpper)
-		}
-		text = buf[start:]
-	}
-	return text, buf
-}
 
 // appendMapped appends text with its letters mapped one by one. Invalid bytes stay: they are judged later.
 func appendMapped(buf, text []byte, letter func(rune) rune) []byte {

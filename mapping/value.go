@@ -1,7 +1,9 @@
 package mapping
 
 import (
+	"bytes"
 	"database/sql/driver"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math"
@@ -10,11 +12,11 @@ import (
 	"unsafe"
 )
 
-// Value is one value of a record: null, text, an integer, a decimal, a float, a boolean, a date or a date-time. It is
-// small and copied freely. The zero Value is null. Its content shows in no formatting, log or encoding.
+// Value is one value of a record: null, text, an integer, a decimal, a float, a boolean, a date, a date-time, or the JSON
+// of a list or an object. It is small and copied freely. The zero Value is null. Its content shows in no formatting, log or encoding.
 type Value struct {
-	p *byte // text and decimal: the first byte; a pointer, so that reflection shows no content
-	n int64 // text and decimal: the length; integer; float: the bits; boolean: 0 or 1; date: yyyymmdd; date-time: Unix seconds
+	p *byte // text, decimal and JSON: the first byte; a pointer, so that reflection shows no content
+	n int64 // text, decimal and JSON: the length; integer; float: the bits; boolean: 0 or 1; date: yyyymmdd; date-time: Unix seconds
 	k kind
 }
 
@@ -30,9 +32,10 @@ const (
 	kindBoolean
 	kindDate
 	kindDateTime
+	kindJSON
 )
 
-var kindNames = [...]string{"null", "text", "text", "integer", "decimal", "float", "boolean", "date", "datetime"}
+var kindNames = [...]string{"null", "text", "text", "integer", "decimal", "float", "boolean", "date", "datetime", "json"}
 
 // TextValue is text. It shares b, which must stay as it is for as long as the Value is used.
 func TextValue(b []byte) Value {
@@ -82,9 +85,43 @@ func DateTimeValue(t time.Time) Value {
 	return Value{n: t.Unix(), k: kindDateTime}
 }
 
+// JSONValue is what a JSON text says: a list or an object, or the value that a JSON string, number, true, false or null is.
+// A number with an exponent is a float, any other an exact decimal. Nil is null. Text that is not JSON, and a string with half
+// a surrogate pair in it, make a value that is invalid for every type. It may share b, which must stay as it is for as long
+// as the Value is used.
+func JSONValue(b []byte) Value {
+	text := bytes.Trim(b, jsonSpace)
+	broken := Value{p: unsafe.SliceData(b), n: int64(len(b)), k: kindJSON}
+	switch {
+	case b == nil:
+		return Value{}
+	case len(text) == 0 || text[0] == '[' || text[0] == '{' || !json.Valid(text):
+		return broken
+	case text[0] == '"':
+		text = text[1 : len(text)-1]
+		if bytes.IndexByte(text, '\\') < 0 {
+			return TextValue(text)
+		}
+		plain, ok := appendUnescaped(nil, text)
+		if !ok {
+			return broken
+		}
+		return TextValue(plain)
+	case text[0] == 't', text[0] == 'f':
+		return BooleanValue(text[0] == 't')
+	case text[0] == 'n':
+		return Value{}
+	case bytes.ContainsAny(text, "eE"):
+		f, _ := strconv.ParseFloat(string(text), 64) // out of range is an infinity, which is invalid wherever it goes
+		return FloatValue(f)
+	}
+	return DecimalValue(text)
+}
+
 // ValueOf makes a Value of v: nil, a string, []byte, any integer or float type, bool, [time.Time], a [Value], a pointer to
 // one of these (nil is null), a type based on one of these, or a [driver.Valuer] that gives one, as the sql.Null types do.
-// A []byte is shared, not copied. For any other type the error names the type, never the value.
+// A [json.RawMessage] is a [JSONValue], and so are []string, []any and map[string]any, encoded. A []byte is shared, not
+// copied. For any other type the error names the type, never the value.
 func ValueOf(v any) (Value, error) {
 	if value, ok := plainValue(v); ok {
 		return value, nil
@@ -96,7 +133,7 @@ func ValueOf(v any) (Value, error) {
 			return value, nil
 		}
 	}
-	return Value{}, fmt.Errorf("mapping: a value of type %T cannot be mapped: give text, a number, a bool or a time.Time", v)
+	return Value{}, fmt.Errorf("mapping: a value of type %T cannot be mapped: give text, a number, a bool, a time.Time or JSON", v)
 }
 
 func plainValue(v any) (Value, bool) {
@@ -137,6 +174,14 @@ func plainValue(v any) (Value, bool) {
 		return BooleanValue(v), true
 	case time.Time:
 		return DateTimeValue(v), true
+	case json.RawMessage:
+		return JSONValue(v), true
+	case []string:
+		return encodedValue(v, v == nil)
+	case []any:
+		return encodedValue(v, v == nil)
+	case map[string]any:
+		return encodedValue(v, v == nil)
 	case *string:
 		return pointerValue(v)
 	case *int:
@@ -162,6 +207,20 @@ func pointerValue[T any](p *T) (Value, bool) {
 	return plainValue(*p)
 }
 
+// encodedValue is the JSON of v; not ok when something in it has none. Go's nil lists and maps are null.
+func encodedValue(v any, null bool) (Value, bool) {
+	if null {
+		return Value{}, true
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(v) != nil {
+		return Value{}, false
+	}
+	return JSONValue(b.Bytes()), true
+}
+
 func unsignedValue(n uint64) Value {
 	if n <= math.MaxInt64 {
 		return IntegerValue(int64(n))
@@ -178,7 +237,7 @@ func float32Value(f float32) Value {
 	return DecimalValue(strconv.AppendFloat(nil, wide, 'f', -1, 32))
 }
 
-// bytes returns the bytes of a text or decimal.
+// bytes returns the bytes of a text, decimal or JSON.
 func (v *Value) bytes() []byte { return unsafe.Slice(v.p, int(v.n)) }
 
 // String is the kind of the value, e.g. "Value(text)".
