@@ -7,12 +7,13 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spliosync/spliosync/mapping"
 	"github.com/spliosync/spliosync/mapping/source"
 )
 
-const benchRows = 10_000
+const benchRows = 100_000
 
 func benchText() string {
 	var b strings.Builder
@@ -40,6 +41,7 @@ func BenchmarkCSV(b *testing.B) {
 				}
 			}
 		}
+		perRecord(b)
 	})
 	b.Run("source", func(b *testing.B) {
 		b.SetBytes(int64(len(text)))
@@ -51,6 +53,7 @@ func BenchmarkCSV(b *testing.B) {
 				}
 			}
 		}
+		perRecord(b)
 	})
 	b.Run("source and render", func(b *testing.B) {
 		b.SetBytes(int64(len(text)))
@@ -86,5 +89,66 @@ func BenchmarkCSV(b *testing.B) {
 				}
 			}
 		}
+		perRecord(b)
 	})
+}
+
+func perRecord(b *testing.B) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchRows, "ns/record")
+}
+
+// BenchmarkSources reads records of twelve fields from what is not CSV, and CSV of which every field is quoted.
+func BenchmarkSources(b *testing.B) {
+	type row struct {
+		Email     string    `splio:"email"`
+		Lastname  string    `splio:"lastname"`
+		Firstname string    `splio:"firstname"`
+		Language  string    `splio:"language"`
+		Phone     *string   `splio:"phone"`
+		Created   time.Time `splio:"created"`
+		Score     float64   `splio:"score"`
+		Points    int       `splio:"points"`
+		Member    bool      `splio:"member"`
+		Born      time.Time `splio:"born"`
+		City      string    `splio:"city"`
+		Tier      string    `splio:"tier"`
+	}
+	rows := func(yield func(row, error) bool) {
+		one := row{Email: "lea.martin@example.com", Lastname: "Martin", Score: 149.9, Phone: new("+33639980102"), City: "Paris"}
+		for range benchRows {
+			if !yield(one, nil) {
+				return
+			}
+		}
+	}
+	lists := func(yield func([]mapping.Value, error) bool) {
+		values := make([]mapping.Value, 12)
+		for range benchRows {
+			if !yield(values, nil) {
+				return
+			}
+		}
+	}
+	object := `{"email":"lea.martin@example.com","lastname":"Martin","firstname":"Léa","language":"fr","phone":"+33639980102","created":"2024-07-01 10:11:12",` +
+		`"score":149.90,"points":12,"member":true,"born":"1990-05-21","city":"Paris","tier":"gold"}` + "\n"
+	objects := strings.Repeat(object, benchRows)
+	quoted := `"` + strings.NewReplacer(";", `";"`, "\n", "\"\n\"").Replace(strings.TrimSpace(benchText())) + "\"\n"
+	for name, s := range map[string]func() mapping.Source{
+		"Structs":    func() mapping.Source { return source.Structs(rows) },
+		"Seq":        func() mapping.Source { return source.Seq(make([]string, 12), lists) },
+		"NDJSON":     func() mapping.Source { return source.NDJSON(strings.NewReader(objects), source.NDJSONOptions{}) },
+		"quoted CSV": func() mapping.Source { return source.CSV(strings.NewReader(quoted), source.CSVOptions{}) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				for rec, err := range s().Records(b.Context()) {
+					if err != nil || rec.Err != nil {
+						b.Fatal(err, rec.Err)
+					}
+				}
+			}
+			perRecord(b)
+		})
+	}
 }

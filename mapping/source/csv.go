@@ -1,22 +1,19 @@
 package source
 
 import (
-	"bufio"
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"slices"
+	"strings"
 	"unicode/utf8"
-	"unsafe"
 
 	"github.com/spliosync/spliosync/mapping"
 )
 
-// CSVOptions say how CSV text is written. The zero value reads a file with a header and finds the separator by itself.
+// CSVOptions say how CSV text is written. The zero value reads a file with a header and finds out the rest by itself.
 type CSVOptions struct {
 	// Comma separates the fields. Zero finds it: of ";", ",", tab and "|", the one that is most often in the first line
 	// outside quotes, or rather the one that makes as many fields as Header has names; ";" when there is none of them.
@@ -24,18 +21,44 @@ type CSVOptions struct {
 
 	// Header names the fields of a file whose first line is a record already. Nil reads the names from the first line.
 	Header []string
+
+	// LazyQuotes takes a quote in a field without quotes, and one inside quotes that is neither doubled nor followed by
+	// a separator or the end of the line, for what they are instead of rejecting the record. A text that ends inside
+	// quotes stays an error: the quote would have taken all the records behind it in.
+	LazyQuotes bool
+
+	// Encoding is how the text is encoded, in any case:
+	//
+	//	""              the one of the byte order mark; without it, UTF-16 where one of the first two bytes, not both, is
+	//	                NUL, as in UTF-16 that begins with a character below U+0100; otherwise UTF-8
+	//	"detect"        the same, save that text whose first 1 MiB is not valid UTF-8 is Windows-1252; the header waits
+	//	                for as much text
+	//	"utf-8"         UTF-8
+	//	"utf-16"        UTF-16 in the order that a byte order mark or a NUL tells; otherwise little-endian
+	//	"utf-16le"      UTF-16, little-endian
+	//	"utf-16be"      UTF-16, big-endian
+	//	"windows-1252"  Windows-1252, what Excel calls "CSV" in Western Europe
+	//	"iso-8859-1"    read as Windows-1252, which has all of it but control characters
+	//
+	// A mark is never part of the text; one of another encoding than the one given stops the reading. What has no
+	// meaning in an encoding, half a surrogate pair or an unassigned byte, comes out as bytes that are not UTF-8, like
+	// invalid UTF-8 itself: nothing is replaced, and the mapping reports the value.
+	Encoding string
 }
 
-// CSV reads CSV text in UTF-8 from r, once. It does not close r.
+// CSV reads CSV text from r, once. It does not close r. Text that begins like gzip is unzipped, any number of members.
 //
-// Fields may be quoted with ", doubled inside quotes, and hold line breaks then. A byte order mark at the start, CR LF and
-// blank lines are skipped over. A record with another number of fields than the header is rejected alone with
-// [ErrFieldCount], one with a misplaced quote within its line with [ErrQuote]. A quote that leads on to other lines before
-// it goes wrong, a record above 16 MiB, a failing reader, no header line and a header that is not UTF-8 stop the reading.
-// Text is not checked otherwise: that is for the mapping.
+// Fields may be quoted with ", doubled inside quotes, and hold line breaks then, of which CR LF becomes LF. CR LF and blank
+// lines between records are skipped over. A record with another number of fields than the header is rejected alone with
+// [ErrFieldCount], and its Values are the fields that it has; one with a misplaced quote within its line with [ErrQuote],
+// its only value being the line. A quote that leads on to other lines before it goes wrong, a record above 16 MiB, gzip
+// that is damaged or cut short, a failing reader, no header line and a header that is not UTF-8 stop the reading. Text is
+// not checked otherwise: that is for the mapping.
+//
+// Values share a buffer of a few hundred KiB, which grows to hold a longer record.
 func CSV(r io.Reader, o CSVOptions) mapping.Source {
 	o.Header = slices.Clone(o.Header)
-	return &csvReader{r: r, o: o}
+	return &stream{text: &csvText{r: r, o: o}}
 }
 
 // CSVFile reads the CSV text in a file, in the way of [CSV]. The file is opened each time that Records is ranged over, so
@@ -43,180 +66,137 @@ func CSV(r io.Reader, o CSVOptions) mapping.Source {
 // Fields stops the reading.
 func CSVFile(path string, o CSVOptions) mapping.Source {
 	o.Header = slices.Clone(o.Header)
-	return &csvFile{path: path, o: o}
+	return &file{path: path, open: func(r io.Reader, name string) text { return &csvText{r: r, o: o, name: name} }}
 }
 
-type csvFile struct {
-	path   string
-	o      CSVOptions
-	fields []string // as Fields last gave them
+// csvText is one reading of CSV text.
+type csvText struct {
+	r     io.Reader
+	o     CSVOptions
+	name  string // of the file, ready to put before a message
+	split splitter
+	names int // fields
 }
 
-func (s *csvFile) Fields(ctx context.Context) ([]string, error) {
-	f, err := os.Open(s.path)
-	if err != nil {
-		return nil, fmt.Errorf("source: %w", err)
-	}
-	defer func() { _ = f.Close() }() // nothing was written
-	fields, err := (&csvReader{r: f, o: s.o, name: s.path + ": "}).Fields(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.fields = slices.Clone(fields)
-	return fields, nil
-}
-
-func (s *csvFile) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
-	return func(yield func(*mapping.Record, error) bool) {
-		f, err := os.Open(s.path)
-		if err != nil {
-			yield(nil, fmt.Errorf("source: %w", err))
-			return
-		}
-		defer func() { _ = f.Close() }()
-		r := &csvReader{r: f, o: s.o, name: s.path + ": "}
-		switch fields, err := r.Fields(ctx); {
-		case err != nil:
-			yield(nil, err)
-		case s.fields != nil && !slices.Equal(fields, s.fields):
-			yield(nil, fmt.Errorf("source: %s: the header has changed while the file was in use", s.path))
-		default:
-			r.Records(ctx)(yield)
-		}
-	}
-}
-
-// csvReader is CSV, and one reading of a CSVFile.
-type csvReader struct {
-	r    io.Reader
-	o    CSVOptions
-	name string // of the file, ready to put before a message
-
-	opened bool
-	spent  bool
-	input  *input
-	csv    *csv.Reader
-	header []string
-	err    error // of opening
-}
-
-func (s *csvReader) Fields(ctx context.Context) ([]string, error) {
-	if ctx.Err() != nil && !s.opened {
-		return nil, stopped(ctx, 0)
-	}
-	s.open()
-	return slices.Clone(s.header), s.err
-}
-
-// open reads as far as the header.
-func (s *csvReader) open() {
-	if s.opened {
-		return
-	}
-	s.opened = true
+func (s *csvText) header() ([]string, error) {
+	var problems []error
 	if c := s.o.Comma; c != 0 && (c == '"' || c == '\r' || c == '\n' || c == 0xfeff || !utf8.ValidRune(c) || c == utf8.RuneError) {
-		s.err = fmt.Errorf("source: %sComma is %q, which cannot separate fields", s.name, c)
-		return
+		problems = append(problems, fmt.Errorf("source: %sComma is %q, which cannot separate fields", s.name, c))
 	}
-	s.input = newInput(s.r)
-	buffered := bufio.NewReaderSize(s.input, 64<<10)
-	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
-		_, _ = buffered.Discard(3)
+	decoded, err := newText(s.r, s.o.Encoding)
+	if err != nil {
+		problems = append(problems, fmt.Errorf("source: %s%w", s.name, err))
 	}
-	s.csv = csv.NewReader(buffered)
-	s.csv.ReuseRecord, s.csv.FieldsPerRecord = true, -1
-	if s.csv.Comma = s.o.Comma; s.csv.Comma == 0 {
-		s.csv.Comma = detect(buffered, len(s.o.Header))
+	if problems != nil {
+		return nil, errors.Join(problems...)
 	}
-	if s.o.Header != nil {
-		s.header = s.o.Header
-		return
+	s.split.r, s.split.lazy = decoded, s.o.LazyQuotes
+	if s.o.Comma != 0 {
+		s.split.comma = []byte(string(s.o.Comma))
+	} else {
+		s.split.comma = []byte(detect(&s.split, len(s.o.Header)))
 	}
-	header, err := s.csv.Read()
-	switch {
-	case err == errEnd && atEnd(header):
-		s.err = fmt.Errorf("source: %sit is empty: the first line must name the fields, even where there is no record", s.name)
+	names := s.o.Header
+	if names == nil {
+		if names, err = s.firstLine(); err != nil {
+			return nil, err
+		}
+	}
+	s.names = len(names)
+	return names, nil
+}
+
+func (s *csvText) firstLine() ([]string, error) {
+	switch err := s.split.next(); {
+	case err == io.EOF:
+		return nil, fmt.Errorf("source: %sit is empty: the first line must name the fields, even where there is no record", s.name)
 	case err != nil:
-		s.err = s.failure(err, "the header", header)
-	case slices.ContainsFunc(header, func(name string) bool { return !utf8.ValidString(name) }):
-		s.err = fmt.Errorf("source: %sthe header is not UTF-8: convert the file", s.name)
-	default:
-		s.header = slices.Clone(header)
+		return nil, s.failure(err)
+	case s.split.fault != faultNone:
+		return nil, s.failure(s.quoteError("the header"))
 	}
+	names := make([]string, len(s.split.fields))
+	for i := range names {
+		names[i] = string(s.split.field(i))
+	}
+	if all := strings.Join(names, ""); !utf8.ValidString(all) {
+		return nil, fmt.Errorf("source: %sthe header is not UTF-8: convert the file, or name its Encoding", s.name)
+	} else if strings.Contains(all, "\x00") {
+		return nil, fmt.Errorf("source: %sthere are NULs in the header, as in UTF-16: convert the file, or name its Encoding", s.name)
+	}
+	return names, nil
 }
 
-// failure is an error of the csv package that stops the reading.
-func (s *csvReader) failure(err error, what string, cells []string) error {
-	if wrong, ok := errors.AsType[*csv.ParseError](err); ok {
-		return fmt.Errorf("source: %sline %d: %s has a misplaced quote: %w", s.name, wrong.StartLine, what, ErrQuote)
-	}
-	if err == errEnd {
-		err = fmt.Errorf("the text ends inside quotes, is it complete? %w", ErrQuote)
-	}
-	if len(cells) == 0 { // the reader failed in the middle of a line
-		return fmt.Errorf("source: %s%w", s.name, err)
-	}
-	line, _ := s.csv.FieldPos(0)
-	return fmt.Errorf("source: %sline %d: %w", s.name, line, err)
+// failure is an error that stops the reading.
+func (s *csvText) failure(err error) error {
+	return fmt.Errorf("source: %sline %d: %w", s.name, s.split.first, err)
 }
 
-func (s *csvReader) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
+// quoteError is the error of a fault.
+func (s *csvText) quoteError(what string) error {
+	if s.split.fault == faultOpen {
+		return fmt.Errorf("the text ends inside quotes, is it complete? %w", ErrQuote)
+	}
+	return fmt.Errorf("%s has a misplaced quote: %w", what, ErrQuote)
+}
+
+func (s *csvText) records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
 	return func(yield func(*mapping.Record, error) bool) {
-		if s.spent {
-			yield(nil, errSpent)
-			return
-		}
-		s.spent = true
-		if s.open(); s.err != nil {
-			yield(nil, s.err)
-			return
-		}
 		rec := &mapping.Record{}
 		for {
-			if err := stopped(ctx, rec.Seq); err != nil {
+			if rec.Seq%checkEvery == 0 {
+				if err := stopped(ctx, rec.Seq); err != nil {
+					yield(nil, err)
+					return
+				}
+			}
+			if err := s.split.next(); err != nil {
+				if err != io.EOF {
+					yield(nil, s.failure(err))
+				}
+				return
+			}
+			if err := s.take(rec); err != nil {
 				yield(nil, err)
 				return
 			}
-			if more, err := s.read(rec); err != nil {
-				yield(nil, err)
-				return
-			} else if !more || !yield(rec, nil) {
+			if !yield(rec, nil) {
 				return
 			}
 		}
 	}
 }
 
-// read reads the next record into rec.
-func (s *csvReader) read(rec *mapping.Record) (more bool, err error) {
-	s.input.reset()
-	cells, err := s.csv.Read()
+// take makes rec of what has been split.
+func (s *csvText) take(rec *mapping.Record) error {
 	rec.Seq++
-	rec.Values, rec.Err = rec.Values[:0], nil
-	if err != nil {
-		if err == errEnd && atEnd(cells) {
-			return false, nil
+	rec.Line, rec.Err = int64(s.split.first), nil
+	if s.split.fault != faultNone {
+		if s.split.fault == faultOpen || s.split.line != s.split.first {
+			return s.failure(s.quoteError("the record"))
 		}
-		wrong, ok := errors.AsType[*csv.ParseError](err)
-		if !ok || wrong.Line != wrong.StartLine {
-			return false, s.failure(err, "the record", cells)
-		}
-		rec.Line, rec.Err = int64(wrong.StartLine), ErrQuote
-		return true, nil
+		rec.Err = ErrQuote
+		rec.Values = append(rec.Values[:0], mapping.TextValue(trimLine(s.split.record)))
+		return nil
 	}
-	line, _ := s.csv.FieldPos(0)
-	rec.Line = int64(line)
-	if len(cells) != len(s.header) {
+	record, fields := s.split.record, s.split.fields
+	values := slices.Grow(rec.Values[:0], len(fields))[:len(fields)]
+	for i, f := range fields {
+		values[i] = mapping.TextValue(record[f.from:f.to])
+	}
+	if rec.Values = values; len(values) != s.names {
 		rec.Err = ErrFieldCount
-		return true, nil
 	}
-	for _, cell := range cells {
-		// The csv package makes a new string of each record and keeps none, so its bytes are the record's own.
-		rec.Values = append(rec.Values, mapping.TextValue(unsafe.Slice(unsafe.StringData(cell), len(cell))))
-	}
-	return true, nil
+	return nil
 }
 
-// atEnd says that the csv package met the end of the text between two records: with a quote open, there would be a line
-// break at least in what it returns.
-func atEnd(cells []string) bool { return len(cells) == 1 && cells[0] == "" }
+// trimLine cuts the line break off.
+func trimLine(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\n' {
+		line = line[:n-1]
+	}
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	return line
+}

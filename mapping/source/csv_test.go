@@ -39,7 +39,14 @@ func cells(t *testing.T, fields int, rec *mapping.Record) string {
 	var row mapping.Row
 	mapper.Render(&row, rec)
 	var out []string
-	for _, cell := range row.Cells {
+	for i, cell := range row.Cells {
+		if rec.Values[i].String() == "Value(json)" { // which is no text: its rejection tells
+			for _, r := range row.Rejections {
+				if r.Field == names[i] {
+					cell = []byte(r.Value())
+				}
+			}
+		}
 		if cell == nil {
 			out = append(out, "-")
 		} else {
@@ -115,9 +122,8 @@ func TestCSV(t *testing.T) {
 		{"quote in the header", "a;b\"c\n1;2\n", source.CSVOptions{}, nil, nil, "source: line 1: the header has a misplaced quote"},
 		{"open quote in the header", "a;\"b\n1;2\n", source.CSVOptions{}, nil, nil, "source: line 1: the text ends inside quotes"},
 		{"header in Latin-1", "pr\xe9nom\n", source.CSVOptions{}, nil, nil, "source: the header is not UTF-8"},
-		{"UTF-16", "\xff\xfea\x00;\x00b\x00\n\x00", source.CSVOptions{}, nil, nil, "source: the header is not UTF-8"},
 		{"separator that is none", "a\n", source.CSVOptions{Comma: '"'}, nil, nil, "source: Comma is '\"'"},
-		{"record without end", "a\n\"" + strings.Repeat("x\n", 9<<20), source.CSVOptions{}, []string{"a"}, nil, "is longer than 16 MiB"},
+		{"record without end", "a\n\"" + strings.Repeat(strings.Repeat("x", 63)+"\n", 18<<14), source.CSVOptions{}, []string{"a"}, nil, "is longer than 16 MiB"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "segment.csv")
@@ -249,7 +255,7 @@ func TestCSVFileErrors(t *testing.T) {
 	write("b;a\n2;1\n")
 	n := 0
 	for rec, err := range s.Records(t.Context()) {
-		if n++; err == nil || !strings.Contains(err.Error(), "header has changed") {
+		if n++; err == nil || !strings.Contains(err.Error(), "fields have changed") {
 			t.Errorf("values under other names: %v, %v", rec, err)
 		}
 	}

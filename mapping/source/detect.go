@@ -1,20 +1,21 @@
 package source
 
-import "bufio"
+// maxFirstLine is how far the separator is looked for.
+const maxFirstLine = 64 << 10
 
-// detect finds the separator in the first line that is not blank, without consuming it, and looks no further than it has
-// to: whoever writes into a pipe may be waiting. With names above 0, a separator that makes as many fields is preferred.
-func detect(r *bufio.Reader, names int) rune {
+// detect finds the separator in the first line that is not blank, without taking it, and looks no further than it has to:
+// whoever writes into a pipe may be waiting. With names above 0, a separator that makes as many fields is preferred.
+func detect(s *splitter, names int) string {
 	var counts [128]int
 	quoted, begun := false, false
-	for seen := 0; ; seen++ {
-		if seen == r.Buffered() {
-			if _, err := r.Peek(seen + 1); err != nil { // the end, or a line longer than the buffer
-				return choose(&counts, names)
+	for seen := range maxFirstLine {
+		if s.pos+seen == s.end {
+			moved, err := s.more()
+			if s.quote -= moved; err != nil { // which comes again
+				break
 			}
 		}
-		start, _ := r.Peek(seen + 1)
-		switch b := start[seen]; {
+		switch b := s.buf[s.pos+seen]; {
 		case b == '"':
 			quoted, begun = !quoted, true
 		case quoted:
@@ -28,17 +29,18 @@ func detect(r *bufio.Reader, names int) rune {
 			}
 		}
 	}
+	return choose(&counts, names)
 }
 
-func choose(counts *[128]int, names int) rune {
+func choose(counts *[128]int, names int) string {
 	best := ';'
 	for _, c := range ";,\t|" {
 		if names > 1 && counts[c] == names-1 {
-			return c
+			return string(c)
 		}
 		if counts[c] > counts[best] {
 			best = c
 		}
 	}
-	return best
+	return string(best)
 }

@@ -1,11 +1,13 @@
-// Package source has the readers of segments: CSV text ([CSV], [CSVFile]), maps ([Maps]) and SQL rows ([SQL]).
+// Package source has the readers of segments: CSV text ([CSV], [CSVFile]), JSON objects a line each ([NDJSON],
+// [NDJSONFile]), structs ([Structs]), maps ([Maps]), lists of values ([Seq]) and SQL rows ([SQL]). And it has a writer:
+// [Rejects] puts the records that were not taken into a file, to be repaired and read again.
 //
 // Each gives a [mapping.Source]. What is wrong with one record alone is in its Err, as one of the sentinels of this
 // package, and reading goes on; what stops the reading is yielded as the last error. Where the two cannot be told apart,
 // reading stops: a record lost in silence would look like one that has left the segment.
 //
-// Errors name lines, columns by their number and files, never a value, nor a field's name: without its header, the first
-// record of a file passes for one.
+// Errors name lines, columns by their number and files, never a value, nor the name of a field in a file: without its
+// header, the first record of a file passes for one.
 //
 // A source is not safe for concurrent use.
 package source
@@ -21,6 +23,10 @@ var (
 	ErrFieldCount = errors.New("not as many values as there are fields")
 	ErrQuote      = errors.New("a quote where none can be")
 	ErrType       = errors.New("a value of a type that cannot be mapped")
+	ErrValue      = errors.New("a value that its own method failed to give")
+	ErrJSON       = errors.New("not a JSON object")
+	ErrTwice      = errors.New("a field twice")
+	ErrLong       = errors.New("longer than 16 MiB")
 )
 
 var errSpent = errors.New("source: it can be read once only, and has been: make a new one")

@@ -1,54 +1,85 @@
 package source
 
 import (
+	"cmp"
 	"errors"
 	"io"
 )
 
-// maxRecord is the most bytes of a record: an open quote must not read a whole file into memory.
-const maxRecord = 16 << 20
-
-var (
-	errLong = errors.New("a record is longer than 16 MiB: is a quote left open?")
-	errEnd  = errors.New("end of input")
+const (
+	maxRecord = 16 << 20  // the most bytes of a record: an open quote must not read a whole file into memory
+	chunk     = 256 << 10 // the bytes read at a time
+	slack     = 8         // bytes behind the text that may be looked at, and mean nothing
 )
 
-// input stands between the caller's reader and the csv package. It bounds what is read for one record, and it tells an end
-// inside quotes from a quote misplaced in the last line, which are one to the csv package: the text ends in a line break,
-// added where it is missing, and then in an error that is not io.EOF.
-type input struct {
-	r    io.Reader
-	left int   // bytes that the record may still take
-	last byte  // read
-	err  error // of r, sticky
+var errLong = errors.New("a record is longer than 16 MiB: is a quote left open?")
+
+// window is the part of a text that is in memory: buf[pos:end] has been read and not been taken yet.
+//
+// A chunk is read whole to where it begins at a page, and what is left of the one before is moved to just before it. So
+// a file is read by the page into memory by the page, and only the cut record at the end of a chunk is ever copied.
+type window struct {
+	r        io.Reader
+	chunk    int // the bytes of one; 0 is the constant
+	buf      []byte
+	front    int // where chunks begin in buf
+	pos, end int
+	err      error // of r, sticky
 }
 
-func newInput(r io.Reader) *input { return &input{r: r, left: maxRecord, last: '\n'} }
-
-func (in *input) reset() { in.left = maxRecord }
-
-func (in *input) Read(p []byte) (n int, err error) {
-	if len(p) == 0 {
-		return 0, nil
+// more reads on, once. What is in the window may move, by moved bytes towards the front; its length only grows.
+func (w *window) more() (moved int, err error) {
+	if w.err != nil {
+		return 0, w.err
 	}
-	if in.left <= 0 {
-		return 0, errLong
+	if w.end == max(0, len(w.buf)-slack) {
+		moved = w.move()
 	}
-	if in.err == nil {
-		n, in.err = in.r.Read(p[:min(len(p), in.left)])
-		if in.left -= n; n > 0 {
-			in.last = p[n-1]
+	n, err := w.r.Read(w.buf[w.end : len(w.buf)-slack])
+	w.end += n
+	if w.err = err; n > 0 {
+		return moved, nil
+	}
+	return moved, err
+}
+
+// move makes room for a chunk.
+func (w *window) move() (moved int) {
+	tail := w.buf[w.pos:w.end]
+	if w.buf == nil || len(tail) > w.front {
+		size := cmp.Or(w.chunk, chunk)
+		w.front = max(w.front, size/4, 1)
+		for w.front < len(tail) {
+			w.front *= 2
+		}
+		size = max(size, w.front/4) // so that a long record is not moved for each chunk of it
+		w.buf = make([]byte, w.front+size+slack)
+	}
+	at := w.front - len(tail)
+	copy(w.buf[at:], tail)
+	moved = w.pos - at
+	w.pos, w.end = at, w.front
+	return moved
+}
+
+// steady is a reader that keeps its error, never reads nothing without one and never claims more than it was asked for.
+type steady struct {
+	r   io.Reader
+	err error
+}
+
+func (s *steady) Read(p []byte) (n int, err error) {
+	for range 100 {
+		if s.err != nil || len(p) == 0 {
+			return 0, s.err
+		}
+		if n, s.err = s.r.Read(p); n < 0 || n > len(p) {
+			n, s.err = 0, errors.New("the reader claims to have read more than it was asked to")
+		}
+		if n > 0 {
 			return n, nil
 		}
 	}
-	switch {
-	case in.err == nil:
-		return 0, nil
-	case in.err != io.EOF:
-		return 0, in.err
-	case in.last != '\n':
-		p[0], in.last = '\n', '\n'
-		return 1, nil
-	}
-	return 0, errEnd
+	s.err = io.ErrNoProgress
+	return 0, s.err
 }

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -25,31 +24,15 @@ func (s *maps) Fields(context.Context) ([]string, error) { return slices.Clone(s
 
 func (s *maps) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
 	return func(yield func(*mapping.Record, error) bool) {
-		if err := stopped(ctx, 0); err != nil {
-			yield(nil, err)
-			return
-		}
 		rec := &mapping.Record{Values: make([]mapping.Value, len(s.fields))}
-		for m, err := range s.seq {
-			if err == nil {
-				err = stopped(ctx, rec.Seq)
-			} else {
-				err = fmt.Errorf("source: after %d records: %w", rec.Seq, err)
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			rec.Seq++
+		each(ctx, s.seq, yield, rec, func(m map[string]any) {
 			rec.Err = nil
 			for i, name := range s.fields {
+				var err error
 				if rec.Values[i], err = mapping.ValueOf(m[name]); err != nil {
 					rec.Err = ErrType
 				}
 			}
-			if !yield(rec, nil) {
-				return
-			}
-		}
+		})
 	}
 }

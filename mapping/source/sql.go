@@ -18,7 +18,11 @@ import (
 // The values are what the driver gives: numbers, booleans, text. The text of a NUMERIC, DECIMAL or NUMBER column is an exact
 // decimal, a time in a DATE column the civil date that the driver gave it. Any other time is an instant: whether a column
 // without a zone is read as UTC or as another zone is a setting of the driver. Where a driver gives dates as text, the
-// mapping reads them. A record with a value of a type that cannot be mapped is rejected alone with [ErrType].
+// mapping reads them. The text of a JSON or JSONB column is what [mapping.JSONValue] makes of it; that of an array
+// ("{a,b}") is text, and so is a column of bytes. A record with a value of a type that cannot be mapped is rejected alone
+// with [ErrType].
+//
+// Nothing is allocated for a record, save by the driver.
 //
 // Records closes rows at its end, however it ends, and yields what rows.Err and rows.Close report. Who does not range over
 // Records closes rows.
@@ -94,7 +98,7 @@ func (s *sqlRows) open(ctx context.Context) (*sqlReader, error) {
 	r := &sqlReader{cells: make([]sqlCell, len(types))}
 	for i, t := range types {
 		name, _, _ := strings.Cut(strings.ToUpper(t.DatabaseTypeName()), "(")
-		r.cells[i] = sqlCell{reader: r, date: name == "DATE", decimal: name == "NUMERIC" || name == "DECIMAL" || name == "NUMBER"}
+		r.cells[i] = sqlCell{reader: r, kind: sqlKinds[name]}
 		r.dest = append(r.dest, &r.cells[i])
 	}
 	return r, nil
@@ -104,7 +108,7 @@ func (s *sqlRows) open(ctx context.Context) (*sqlReader, error) {
 type sqlReader struct {
 	cells []sqlCell
 	dest  []any
-	bytes []byte // of the current record; the driver may reuse its own as soon as Scan returns
+	bytes []byte // of the current record
 	bad   bool
 }
 
@@ -126,9 +130,30 @@ func (r *sqlReader) read(rows *sql.Rows, rec *mapping.Record) error {
 
 // sqlCell takes over one value of the current row.
 type sqlCell struct {
-	reader        *sqlReader
-	date, decimal bool
-	value         mapping.Value
+	reader *sqlReader
+	kind   sqlKind
+	value  mapping.Value
+}
+
+// sqlKind is what the type of a column says about what the driver gives.
+type sqlKind uint8
+
+const (
+	sqlPlain sqlKind = iota
+	sqlDate
+	sqlDecimal
+	sqlJSON
+)
+
+var sqlKinds = map[string]sqlKind{
+	"DATE": sqlDate, "NUMERIC": sqlDecimal, "DECIMAL": sqlDecimal, "NUMBER": sqlDecimal, "JSON": sqlJSON, "JSONB": sqlJSON,
+}
+
+// keep copies bytes of the driver, which it may use again as soon as Scan returns.
+func keep[T ~string | ~[]byte](r *sqlReader, b T) []byte {
+	start := len(r.bytes)
+	r.bytes = append(r.bytes, b...)
+	return r.bytes[start:]
 }
 
 // Scan implements sql.Scanner. It does not fail, so that a value it cannot take concerns its record alone.
@@ -139,21 +164,27 @@ func (c *sqlCell) Scan(src any) error {
 			c.value = mapping.Value{}
 			return nil
 		}
-		start := len(c.reader.bytes)
-		c.reader.bytes = append(c.reader.bytes, v...)
-		if v = c.reader.bytes[start:]; c.decimal {
+		v = keep(c.reader, v)
+		switch c.kind {
+		case sqlDecimal:
 			c.value = mapping.DecimalValue(v)
-		} else {
+		case sqlJSON:
+			c.value = mapping.JSONValue(v)
+		default:
 			c.value = mapping.TextValue(v)
 		}
 		return nil
 	case string:
-		if c.decimal {
+		switch c.kind {
+		case sqlDecimal:
 			c.value = mapping.DecimalValue(v)
+			return nil
+		case sqlJSON:
+			c.value = mapping.JSONValue(keep(c.reader, v))
 			return nil
 		}
 	case time.Time:
-		if c.date && !v.IsZero() {
+		if c.kind == sqlDate && !v.IsZero() {
 			c.value = mapping.DateValue(v.Date())
 			return nil
 		}

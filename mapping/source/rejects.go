@@ -1,0 +1,162 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spliosync/spliosync/mapping"
+)
+
+// The columns that a file of rejects has besides the fields of its segment.
+var rejectColumns = []string{"reject_line", "reject_field", "reject_reason"}
+
+// Rejects writes records that were not taken, as CSV text that a person can open, repair and feed back as a segment with
+// the same fields:
+//
+//	email;firstname;reject_line;reject_field;reject_reason
+//	lea.martin@;Léa;17;email;not an e-mail address
+//
+// It is read with the zero [CSVOptions]. A mapping takes no notice of the columns after the fields: reject_line is the line
+// that the record was on, empty where there are no lines; reject_field and reject_reason are the field and the reason of
+// each rejection, with "; " between them. Fields of these names, from a file of rejects that was fed back, are not written
+// again.
+//
+// Values are written as they are in the source, null as empty text, numbers plainly, dates as 2006-01-02 and date-times as
+// 2006-01-02T15:04:05Z. Fed back as it is, a record is rejected again for the same reasons. One that its source rejected,
+// such as a line with too few fields, is written with what there is of it and a wrong number of cells on purpose, so that
+// it is rejected until its row has been repaired, instead of being taken with values in the wrong fields.
+//
+// The file is personal data as it stands, and not encrypted: give it to those only who may see it, and remove it when it
+// has been dealt with. A value that begins with =, +, - or @ is not disarmed, since it could not be fed back then: a
+// spreadsheet may take it for a formula, unless it imports all columns as text.
+//
+// The text is UTF-8 with a byte order mark and LF at the end of lines. Rejects is not safe for concurrent use.
+type Rejects struct {
+	w      *bufio.Writer
+	kept   []int // the fields that are written
+	fields int
+	plain  *plainText
+	cell   []byte
+	err    error // sticky
+}
+
+// NewRejects begins a file of rejects for a segment with these fields. It does not close w. A name that is not UTF-8 is an
+// error, since it could not be read again.
+func NewRejects(w io.Writer, fields []string) (*Rejects, error) {
+	plain, err := newPlainText()
+	if err != nil {
+		return nil, err
+	}
+	r := &Rejects{w: bufio.NewWriterSize(w, 64<<10), fields: len(fields), plain: plain}
+	_, _ = r.w.WriteString("\ufeff") // its errors stay until Flush
+	for i, name := range fields {
+		switch {
+		case slices.Contains(rejectColumns, name):
+			continue
+		case !utf8.ValidString(name) || strings.Contains(name, "\x00"):
+			return nil, fmt.Errorf("source: the name of field %d is not text in UTF-8", i+1)
+		}
+		r.kept = append(r.kept, i)
+		r.write([]byte(name))
+	}
+	if len(r.kept) == 0 {
+		return nil, errors.New("source: there are no fields to write rejects of")
+	}
+	_, _ = r.w.WriteString(strings.Join(rejectColumns, ";") + "\n")
+	return r, nil
+}
+
+// Write writes one record and why it was rejected; rejections may be those of a record that has only lost a cell. The
+// error is one of writing; the file is of no use then, and every later call returns the same.
+func (r *Rejects) Write(rec *mapping.Record, rejections []mapping.Rejection) error {
+	if r.err != nil {
+		return r.err
+	}
+	if rec.Err == nil && len(rec.Values) == r.fields {
+		for _, i := range r.kept {
+			r.writeValue(rec.Values[i])
+		}
+	} else {
+		for _, v := range rec.Values {
+			r.writeValue(v)
+		}
+		if len(rec.Values) == len(r.kept) {
+			r.write(nil) // one too many
+		}
+	}
+	r.cell = r.cell[:0]
+	if rec.Line > 0 {
+		r.cell = strconv.AppendInt(r.cell, rec.Line, 10)
+	}
+	r.write(r.cell)
+	r.write(r.join(rejections, func(one mapping.Rejection) string { return one.Field }))
+	r.end(r.join(rejections, func(one mapping.Rejection) string { return one.Reason }))
+	return r.err
+}
+
+// Close writes what is left and returns the first error. It does not close the writer underneath.
+func (r *Rejects) Close() error {
+	r.keep(r.w.Flush())
+	err := r.err
+	if r.err == nil {
+		r.err = errors.New("source: the file of rejects is closed")
+	}
+	return err
+}
+
+func (r *Rejects) keep(err error) {
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("source: writing rejects: %w", err)
+	}
+}
+
+func (r *Rejects) join(rejections []mapping.Rejection, part func(mapping.Rejection) string) []byte {
+	r.cell = r.cell[:0]
+	for i, one := range rejections {
+		if i > 0 {
+			r.cell = append(r.cell, "; "...)
+		}
+		r.cell = append(r.cell, part(one)...)
+	}
+	return r.cell
+}
+
+func (r *Rejects) writeValue(v mapping.Value) {
+	r.cell = r.plain.append(r.cell[:0], v)
+	r.write(r.cell)
+}
+
+// write writes a cell that another one follows.
+func (r *Rejects) write(cell []byte) {
+	r.quote(cell)
+	r.keep(r.w.WriteByte(';'))
+}
+
+// end writes the last cell of a record.
+func (r *Rejects) end(cell []byte) {
+	r.quote(cell)
+	r.keep(r.w.WriteByte('\n'))
+}
+
+// quote writes a cell, in quotes where it holds anything that may separate fields or lines. A CR before a LF is not
+// brought back by reading, which makes one LF of the two.
+func (r *Rejects) quote(cell []byte) {
+	if !bytes.ContainsAny(cell, "\"\r\n;,\t|") && !bytes.HasPrefix(cell, []byte("\ufeff")) {
+		_, _ = r.w.Write(cell)
+		return
+	}
+	_ = r.w.WriteByte('"')
+	for part := range bytes.SplitAfterSeq(cell, []byte{'"'}) {
+		if _, _ = r.w.Write(part); bytes.HasSuffix(part, []byte{'"'}) {
+			_ = r.w.WriteByte('"')
+		}
+	}
+	_ = r.w.WriteByte('"')
+}

@@ -1,0 +1,98 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
+
+	"github.com/spliosync/spliosync/mapping"
+)
+
+// text is a format of text, in the middle of being read. header is called once, and before records.
+type text interface {
+	header() ([]string, error)
+	records(ctx context.Context) iter.Seq2[*mapping.Record, error]
+}
+
+// stream is a segment in a reader, and one reading of a file.
+type stream struct {
+	text   text
+	opened bool
+	spent  bool
+	fields []string
+	err    error // of the header
+}
+
+func (s *stream) Fields(ctx context.Context) ([]string, error) {
+	if ctx.Err() != nil && !s.opened {
+		return nil, stopped(ctx, 0)
+	}
+	s.open()
+	return slices.Clone(s.fields), s.err
+}
+
+func (s *stream) open() {
+	if !s.opened {
+		s.opened = true
+		s.fields, s.err = s.text.header()
+	}
+}
+
+func (s *stream) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
+	return func(yield func(*mapping.Record, error) bool) {
+		if s.spent {
+			yield(nil, errSpent)
+			return
+		}
+		s.spent = true
+		if s.open(); s.err != nil {
+			yield(nil, s.err)
+			return
+		}
+		s.text.records(ctx)(yield)
+	}
+}
+
+// file is a segment in a file.
+type file struct {
+	path   string
+	open   func(r io.Reader, name string) text
+	fields []string // as Fields last gave them
+}
+
+func (s *file) Fields(ctx context.Context) ([]string, error) {
+	f, err := os.Open(s.path)
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	fields, err := (&stream{text: s.open(f, s.path+": ")}).Fields(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.fields = slices.Clone(fields)
+	return fields, nil
+}
+
+func (s *file) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
+	return func(yield func(*mapping.Record, error) bool) {
+		f, err := os.Open(s.path)
+		if err != nil {
+			yield(nil, fmt.Errorf("source: %w", err))
+			return
+		}
+		defer func() { _ = f.Close() }()
+		r := &stream{text: s.open(f, s.path+": ")}
+		switch fields, err := r.Fields(ctx); {
+		case err != nil:
+			yield(nil, err)
+		case s.fields != nil && !slices.Equal(fields, s.fields):
+			yield(nil, fmt.Errorf("source: %s: its fields have changed while it was in use", s.path))
+		default:
+			r.Records(ctx)(yield)
+		}
+	}
+}
