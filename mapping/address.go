@@ -13,9 +13,15 @@ const (
 	maxDomain    = 253 // characters
 )
 
+// kelvin is the one sign that NFC makes an ASCII letter of: another address than the one that was given.
+const kelvin = '\u212a'
+
 // appendAddress appends text as an [Email].
 func appendAddress(buf, text []byte) (out []byte, reason string) {
 	start := len(buf)
+	if bytes.ContainsRune(text, kelvin) {
+		return buf, ReasonEmail
+	}
 	text, buf = normal(text, buf)
 	at := len(buf)
 	if buf, reason = appendEmail(buf, text); reason != "" {

@@ -208,7 +208,11 @@ func appendEmail(buf, text []byte) (out []byte, reason string) {
 			return buf[:start], ReasonUTF8
 		}
 		i += size
-		r = unicode.ToLower(r)
+		small := unicode.ToLower(r)
+		if r >= utf8.RuneSelf && small < utf8.RuneSelf { // such as the dotted capital I: somebody else's address would come out
+			return buf[:start], ReasonEmail
+		}
+		r = small
 		ok := false
 		switch {
 		case r == '@':

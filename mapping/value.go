@@ -237,6 +237,29 @@ func float32Value(f float32) Value {
 	return DecimalValue(strconv.AppendFloat(nil, wide, 'f', -1, 32))
 }
 
+// AppendPlain appends the content of the value as text: nothing for null; text, decimals and JSON as they are; numbers
+// without an exponent; booleans as 1 and 0; dates as 2006-01-02 and date-times as 2006-01-02T15:04:05Z. The content is
+// personal data: it is to be shown to those only who may see it.
+func (v Value) AppendPlain(dst []byte) []byte {
+	switch v.k {
+	case kindNull:
+		return dst
+	case kindText, kindString, kindDecimal, kindJSON:
+		return append(dst, v.bytes()...)
+	case kindDate:
+		year, month, day := int(v.n/10000), time.Month(v.n/100%100), int(v.n%100)
+		if v.n == 0 { // no date, and to be read as none
+			return append(dst, "0000-00-00"...)
+		}
+		return time.Date(year, month, day, 0, 0, 0, 0, time.UTC).AppendFormat(dst, time.DateOnly)
+	case kindDateTime:
+		return time.Unix(v.n, 0).UTC().AppendFormat(dst, time.RFC3339)
+	case kindFloat:
+		return strconv.AppendFloat(dst, math.Float64frombits(uint64(v.n)), 'f', -1, 64)
+	}
+	return strconv.AppendInt(dst, v.n, 10)
+}
+
 // bytes returns the bytes of a text, decimal or JSON.
 func (v *Value) bytes() []byte { return unsafe.Slice(v.p, int(v.n)) }
 

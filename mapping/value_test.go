@@ -90,3 +90,29 @@ func TestValueIsSmall(t *testing.T) {
 		t.Errorf("a Value takes %d bytes", size)
 	}
 }
+
+func TestAppendPlain(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		value mapping.Value
+		want  string
+	}{
+		{"null", mapping.Value{}, ""},
+		{"text as it is", mapping.StringValue(" a\n;"), " a\n;"},
+		{"bytes", mapping.TextValue([]byte("é")), "é"},
+		{"integer", mapping.IntegerValue(-12), "-12"},
+		{"decimal as it is", mapping.DecimalValue("007.50"), "007.50"},
+		{"float", mapping.FloatValue(1e21), "1000000000000000000000"},
+		{"no number", mapping.FloatValue(math.NaN()), "NaN"},
+		{"true", mapping.BooleanValue(true), "1"},
+		{"false", mapping.BooleanValue(false), "0"},
+		{"date", mapping.DateValue(987, time.March, 1), "0987-03-01"},
+		{"date that does not exist", mapping.DateValue(2024, time.February, 30), "0000-00-00"},
+		{"date-time in UTC", mapping.DateTimeValue(time.Date(2024, 7, 1, 10, 0, 0, 5, time.FixedZone("", 7200))), "2024-07-01T08:00:00Z"},
+		{"JSON as it is", mapping.JSONValue([]byte(`[1, "a"]`)), `[1, "a"]`},
+	} {
+		if got := string(tt.value.AppendPlain([]byte("x"))); got != "x"+tt.want {
+			t.Errorf("%s: got %q", tt.name, got)
+		}
+	}
+}

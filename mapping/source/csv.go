@@ -63,7 +63,7 @@ func CSV(r io.Reader, o CSVOptions) mapping.Source {
 
 // CSVFile reads the CSV text in a file, in the way of [CSV]. The file is opened each time that Records is ranged over, so
 // it can be read again; Fields opens it, reads the header and closes it. A header that has changed since the last call of
-// Fields stops the reading.
+// Fields stops the reading, and so does a file that was written to meanwhile.
 func CSVFile(path string, o CSVOptions) mapping.Source {
 	o.Header = slices.Clone(o.Header)
 	return &file{path: path, open: func(r io.Reader, name string) text { return &csvText{r: r, o: o, name: name} }}

@@ -319,3 +319,34 @@ func FuzzCSV(f *testing.F) {
 		}
 	})
 }
+
+// A segment that is still being written has lost its end.
+func TestFileWrittenTo(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "s.csv")
+	if err := os.WriteFile(name, []byte("email;points\na@b.example;12\nc@d.example;3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	src := source.CSVFile(name, source.CSVOptions{})
+	n := 0
+	var last error
+	for _, err := range src.Records(t.Context()) {
+		if last = err; err != nil {
+			break
+		}
+		if n++; n == 1 {
+			f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.WriteString("e@f.example;4\n"); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if last == nil || !strings.Contains(last.Error(), "written to") {
+		t.Errorf("after %d records: %v", n, last)
+	}
+}

@@ -45,7 +45,7 @@ func NDJSON(r io.Reader, o NDJSONOptions) mapping.Source {
 
 // NDJSONFile reads JSON objects in a file, in the way of [NDJSON]. The file is opened each time that Records is ranged
 // over, so it can be read again; Fields opens it, finds the fields and closes it. Fields that have changed since the last
-// call of Fields stop the reading.
+// call of Fields stop the reading, and so does a file that was written to meanwhile.
 func NDJSONFile(path string, o NDJSONOptions) mapping.Source {
 	given := slices.Clone(o.Fields)
 	return &file{path: path, open: func(r io.Reader, name string) text { return &jsonText{r: r, given: given, name: name} }}

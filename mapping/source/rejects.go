@@ -42,7 +42,6 @@ type Rejects struct {
 	w      *bufio.Writer
 	kept   []int // the fields that are written
 	fields int
-	plain  *plainText
 	cell   []byte
 	err    error // sticky
 }
@@ -50,11 +49,7 @@ type Rejects struct {
 // NewRejects begins a file of rejects for a segment with these fields. It does not close w. A name that is not UTF-8 is an
 // error, since it could not be read again.
 func NewRejects(w io.Writer, fields []string) (*Rejects, error) {
-	plain, err := newPlainText()
-	if err != nil {
-		return nil, err
-	}
-	r := &Rejects{w: bufio.NewWriterSize(w, 64<<10), fields: len(fields), plain: plain}
+	r := &Rejects{w: bufio.NewWriterSize(w, 64<<10), fields: len(fields)}
 	_, _ = r.w.WriteString("\ufeff") // its errors stay until Flush
 	for i, name := range fields {
 		switch {
@@ -129,7 +124,7 @@ func (r *Rejects) join(rejections []mapping.Rejection, part func(mapping.Rejecti
 }
 
 func (r *Rejects) writeValue(v mapping.Value) {
-	r.cell = r.plain.append(r.cell[:0], v)
+	r.cell = v.AppendPlain(r.cell[:0])
 	r.write(r.cell)
 }
 

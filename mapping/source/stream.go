@@ -85,6 +85,11 @@ func (s *file) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
 			return
 		}
 		defer func() { _ = f.Close() }()
+		before, err := f.Stat()
+		if err != nil {
+			yield(nil, fmt.Errorf("source: %w", err))
+			return
+		}
 		r := &stream{text: s.open(f, s.path+": ")}
 		switch fields, err := r.Fields(ctx); {
 		case err != nil:
@@ -92,7 +97,28 @@ func (s *file) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
 		case s.fields != nil && !slices.Equal(fields, s.fields):
 			yield(nil, fmt.Errorf("source: %s: its fields have changed while it was in use", s.path))
 		default:
-			r.Records(ctx)(yield)
+			more := true
+			r.Records(ctx)(func(rec *mapping.Record, err error) bool {
+				more = yield(rec, err) && err == nil
+				return more
+			})
+			if more {
+				if err := s.settled(f, before); err != nil {
+					yield(nil, err)
+				}
+			}
 		}
 	}
+}
+
+// settled makes sure that the file is as it was when it was opened: of one that is still being written, the end is missing.
+func (s *file) settled(f *os.File, before os.FileInfo) error {
+	after, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		return fmt.Errorf("source: %s: it was written to while it was read: wait until it is complete", s.path)
+	}
+	return nil
 }
