@@ -21,6 +21,9 @@ type Activation struct {
 	Destination Destination
 	Mapping     mapping.Mapping
 
+	// Funcs are the Go functions that the mapping's transforms ask for.
+	Funcs []mapping.Func
+
 	// State is the directory that remembers what was delivered. It is made when
 	// missing. It belongs to one activation: its mapping and sub-sequence may
 	// change over time, its universe and key attribute may not. Two activations
@@ -73,6 +76,13 @@ type Activation struct {
 	// data. The run waits for each call.
 	OnRejection func(mapping.Rejection)
 
+	// OnRejected, when set, is called for each record that is rejected as a whole,
+	// with all that was found wrong with it, so that it can be repaired and fed
+	// back: source.Rejects writes such records to a file. Conflicting duplicates
+	// come last, with values that are text. An error ends the making of the plan.
+	// The record is valid during the call only.
+	OnRejected func(*mapping.Record, []mapping.Rejection) error
+
 	// Now is the time of the run, for the date in file names. By default it is
 	// the present. The same segment, state and Now give the same bytes.
 	Now time.Time
@@ -122,6 +132,14 @@ func (a Activation) validate() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// Check reports all that is wrong with the configuration and with the mapping
+// on this segment, joined, and matches [ErrConfig] then. It reads the names of the
+// segment's fields, and touches neither state nor network.
+func (a Activation) Check(ctx context.Context, src mapping.Source) error {
+	_, err := a.check(ctx, src)
+	return err
 }
 
 // check validates everything at once, the mapping against the segment too.

@@ -49,59 +49,57 @@ func Attributes() []mapping.Attribute {
 
 // reserved are words that a custom field can not have as its name (documented
 // for imports by hand; FORMAT.md, section 5).
-var reserved = []string{
-	"md5email", "lastclickcateg", "lastclickdate", "lastopendate", "mirrorurl", "fbshareurl", "unsuburl",
-}
+const reserved = "md5email lastclickcateg lastclickdate lastopendate mirrorUrl fbshareUrl unsubUrl"
 
 // customName is what the name of a custom field looks like: no accents, no
 // spaces (documented on an older page; FORMAT.md, section 5). The rest of the
 // alphabet is the prudent choice.
 var customName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
+// Options returns what a mapping for this destination may use: the attributes of
+// every universe, the custom fields that are declared, and the words that Splio
+// reserves. It is for [mapping.Mapping.Check] and for tests of a mapping.
+func (d Destination) Options() mapping.Options {
+	return mapping.Options{
+		Attributes: Attributes(),
+		Custom:     slices.Clone(d.Custom),
+		CustomMax:  maxText,
+		Reserved:   strings.Fields(reserved),
+	}
+}
+
 // bind checks a mapping against what a contacts file may hold, and binds it to
 // the fields of a segment. All problems are reported at once.
 func (a Activation) bind(fields []string) (*mapping.Mapper, error) {
 	m := a.Mapping
-	mapper, err := m.Bind(fields, mapping.Options{Attributes: Attributes(), CustomMax: maxText})
+	o := a.Destination.Options()
+	o.Funcs = a.Funcs
+	mapper, err := m.Bind(fields, o)
 	errs := []error{err}
 	if n := len(m.Fields) + len(m.Custom); n > diff.MaxColumns {
 		errs = append(errs, fmt.Errorf("splio: the mapping has %d attributes beside the key, at most %d are possible", n, diff.MaxColumns))
 	}
-	custom := slices.Clone(m.Custom)
 	for _, f := range m.Fields {
-		if f.Custom {
-			custom = append(custom, f.To)
-		}
-		if f.To == "customer_key" && m.Key.To == "email" {
-			// Documented: customer_key is for universes whose key is not the e-mail.
-			errs = append(errs, errors.New("splio: a file whose key is email has no customer_key: make customer_key the key, or leave it out (FORMAT.md, section 4.1)"))
+		if f.To == "customer_key" && m.Key.To != "customer_key" {
+			// Documented: customer_key is for universes whose key it carries.
+			errs = append(errs, fmt.Errorf("splio: a file whose key is %s has no customer_key: make customer_key the key, or leave it out (FORMAT.md, section 4.1)", m.Key.To))
 		}
 	}
-	for _, name := range custom {
+	for _, name := range m.CustomNames() {
 		switch {
-		case slices.Contains(reserved, strings.ToLower(name)):
-			errs = append(errs, fmt.Errorf("splio: custom attribute %q: Splio reserves the word (FORMAT.md, section 5)", name))
 		case len(name) > maxName:
 			errs = append(errs, fmt.Errorf("splio: custom attribute %q...: the name has %d characters, at most %d are possible", name[:20], len(name), maxName))
 		case !customName.MatchString(name):
 			errs = append(errs, fmt.Errorf("splio: custom attribute %q: use letters without accents, digits, _, - and . (FORMAT.md, section 5)", name))
-		case a.Destination.Custom != nil && !slices.Contains(a.Destination.Custom, name):
-			errs = append(errs, fmt.Errorf("splio: custom attribute %q is not one that Destination.Custom declares: Splio would skip the whole file", name))
 		}
 	}
 	return mapper, errors.Join(errs...)
 }
 
 // unverified returns the custom columns that nobody has declared to exist.
-func (a Activation) unverified() (names []string) {
+func (a Activation) unverified() []string {
 	if a.Destination.Custom != nil {
 		return nil
 	}
-	names = append(names, a.Mapping.Custom...)
-	for _, f := range a.Mapping.Fields {
-		if f.Custom {
-			names = append(names, f.To)
-		}
-	}
-	return names
+	return a.Mapping.CustomNames()
 }

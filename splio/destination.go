@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"time"
+
+	"github.com/spliosync/spliosync/mapping"
 )
 
 // Destination names where contacts go.
@@ -19,12 +21,14 @@ type Destination struct {
 	// off only update (FORMAT.md, section 7).
 	Subsequence string
 
-	// Custom declares the custom fields that exist in the universe, by the names
-	// that file headers use. A mapping with any other is refused, because one
-	// unknown name makes Splio skip the whole file (documented; FORMAT.md,
-	// section 3). Nil declares nothing: then custom attributes pass, and the plan
-	// lists them as unverified.
-	Custom []string
+	// Custom declares the custom fields that exist in the universe: by the names
+	// that file headers use, which are the field's own name or c and its number,
+	// such as "c5" (ask Splio which; FORMAT.md, section 5), with their types and
+	// limits, 255 characters by default. A mapping with any other is refused,
+	// because one unknown name makes Splio skip the whole file (documented;
+	// FORMAT.md, section 3). Nil declares nothing: then custom attributes pass,
+	// and the plan lists them as unverified.
+	Custom []mapping.Attribute
 }
 
 var (

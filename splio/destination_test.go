@@ -94,14 +94,18 @@ func TestConfiguration(t *testing.T) {
 			}, "email,first,last,x", []string{"letters without accents"}},
 		{"declared", "it exists",
 			func(a *splio.Activation) {
-				a.Mapping.Custom, a.Destination.Custom = []string{"c0"}, []string{"c1", "c0"}
+				a.Mapping.Custom, a.Destination.Custom = []string{"c0"}, []mapping.Attribute{{Name: "c1"}, {Name: "c0"}}
 			}, "email,first,last,c0", nil},
 		{"not declared", "one unknown name makes Splio skip the file",
-			func(a *splio.Activation) { a.Mapping.Custom, a.Destination.Custom = []string{"c0"}, []string{"C0"} }, "email,first,last,c0",
-			[]string{"Destination.Custom"}},
+			func(a *splio.Activation) {
+				a.Mapping.Custom, a.Destination.Custom = []string{"c0"}, []mapping.Attribute{{Name: "C0"}}
+			}, "email,first,last,c0",
+			[]string{"declares no such custom attribute"}},
 		{"none exist", "an empty declaration is one",
-			func(a *splio.Activation) { a.Mapping.Custom, a.Destination.Custom = []string{"c0"}, []string{} }, "email,first,last,c0",
-			[]string{"Destination.Custom"}},
+			func(a *splio.Activation) {
+				a.Mapping.Custom, a.Destination.Custom = []string{"c0"}, []mapping.Attribute{}
+			}, "email,first,last,c0",
+			[]string{"declares no such custom attribute"}},
 		{"zone", "dates need one", func(a *splio.Activation) { a.Mapping.Zone = "Mars/Olympus" }, "email,first,last", []string{"Mars/Olympus"}},
 		{"everything at once", "one look at the message is enough", func(a *splio.Activation) {
 			a.Destination = splio.Destination{}
@@ -160,15 +164,16 @@ func TestUnverified(t *testing.T) {
 	a.Mapping.Fields = append(a.Mapping.Fields, mapping.Field{From: "x", To: "c7", Custom: true})
 	src := segment("email,first,last,x,c0")
 	for _, tt := range []struct {
-		declared, want []string
-	}{{nil, []string{"c0", "c7"}}, {[]string{"c0", "c7", "c9"}, nil}} {
+		declared []mapping.Attribute
+		want     []string
+	}{{nil, []string{"c7", "c0"}}, {[]mapping.Attribute{{Name: "c0"}, {Name: "c7"}, {Name: "c9"}}, nil}} {
 		a.Destination.Custom = tt.declared
 		r, err := a.Preview(t.Context(), src)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(tt.want, r.Unverified); diff != "" {
-			t.Errorf("with %q declared: %s", tt.declared, diff)
+			t.Errorf("with %v declared: %s", tt.declared, diff)
 		}
 	}
 }
@@ -218,7 +223,7 @@ func TestGolden(t *testing.T) {
 	}{
 		{
 			"email", "the key is the e-mail, with lists and custom columns of three types",
-			splio.Destination{Universe: "acmeshop", Subsequence: "crm", Custom: []string{"c0", "c3", "c7"}},
+			splio.Destination{Universe: "acmeshop", Subsequence: "crm", Custom: []mapping.Attribute{{Name: "c0"}, {Name: "c3", Type: mapping.Date}, {Name: "c7", Type: mapping.Decimal}}},
 			mapping.Mapping{
 				Key: mapping.Field{From: "mail", To: "email"},
 				Fields: []mapping.Field{
@@ -249,7 +254,7 @@ func TestGolden(t *testing.T) {
 		},
 		{
 			"scores", "values that need quotes, decimals and booleans",
-			splio.Destination{Universe: "acme", Subsequence: "scores", Custom: []string{"score", "label", "vip"}},
+			splio.Destination{Universe: "acme", Subsequence: "scores", Custom: []mapping.Attribute{{Name: "score"}, {Name: "label"}, {Name: "vip"}}},
 			mapping.Mapping{
 				Key: mapping.Field{From: "email", To: "email"},
 				Fields: []mapping.Field{

@@ -36,7 +36,7 @@ func example() (a splio.Activation, clean func()) {
 		log.Fatal(err)
 	}
 	return splio.Activation{
-		Destination: splio.Destination{Universe: "acme", Subsequence: "crm", Custom: []string{"points"}},
+		Destination: splio.Destination{Universe: "acme", Subsequence: "crm", Custom: []mapping.Attribute{{Name: "points", Type: mapping.Integer}}},
 		Mapping: mapping.Mapping{
 			Key:    mapping.Field{From: "email", To: "email"},
 			Fields: []mapping.Field{{From: "first_name", To: "firstname"}},

@@ -199,20 +199,26 @@ func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Sourc
 			}
 		}
 		mapper.Render(&row, rec)
+		if !survives(row.Key) { // as another key it would name somebody else
+			row.Rejections = append(row.Rejections, j.keyRejection(row.Seq, row.Line, ReasonKey))
+			row.Key, row.OK = nil, false
+		}
 		for _, r := range row.Rejections {
 			found.add(r)
 		}
-		if !survives(row.Key) { // as another key it would name somebody else
-			found.add(mapping.Rejection{
-				Seq: row.Seq, Line: row.Line, Field: j.Mapping.Key.From, Attribute: j.Mapping.Key.To,
-				Reason: ReasonKey, Action: mapping.Rejected,
-			})
-			row.Key, row.OK = nil, false
+		if !row.OK && j.OnRejected != nil {
+			if err := j.OnRejected(rec, row.Rejections); err != nil {
+				return fmt.Errorf("splio: Activation.OnRejected: %w", err)
+			}
 		}
 		var cells [][]byte
 		if row.OK {
 			cells = row.Cells[1:]
-			if err := sp.add(n, row.Line, row.Cells); err != nil {
+			var values []mapping.Value
+			if j.OnRejected != nil && j.Duplicates == diff.RejectDuplicates {
+				values = rec.Values // in case another record has the key
+			}
+			if err := sp.add(n, row.Line, row.Cells, values); err != nil {
 				return err
 			}
 		}
@@ -243,17 +249,43 @@ func (j *job) write(ctx context.Context, columns []string, run *diff.Run, sp *sp
 			return nil, err
 		}
 		if c.Kind == diff.Conflict {
-			found.add(mapping.Rejection{
-				Seq: c.Seq, Line: line, Field: j.Mapping.Key.From, Attribute: columns[0],
-				Reason: ReasonConflict, Action: mapping.Rejected,
-			})
+			r := j.keyRejection(c.Seq, line, ReasonConflict)
+			found.add(r)
+			if err := j.conflict(r, cells[len(columns):]); err != nil {
+				return nil, err
+			}
 			continue
 		}
-		if err := out.add(cells); err != nil {
+		if err := out.add(cells[:len(columns)]); err != nil {
 			return nil, err
 		}
 	}
 	return out.finish()
+}
+
+// keyRejection rejects a record for its key.
+func (j *job) keyRejection(seq, line int64, reason string) mapping.Rejection {
+	return mapping.Rejection{
+		Seq: seq, Line: line, Field: j.Mapping.Key.From, Attribute: j.Mapping.Key.To,
+		Reason: reason, Action: mapping.Rejected,
+	}
+}
+
+// conflict passes a conflicting duplicate on, with the values that were spooled.
+func (j *job) conflict(r mapping.Rejection, values [][]byte) error {
+	if j.OnRejected == nil {
+		return nil
+	}
+	rec := &mapping.Record{Seq: r.Seq, Line: r.Line, Values: make([]mapping.Value, len(values))}
+	for i, v := range values {
+		if v != nil {
+			rec.Values[i] = mapping.TextValue(v)
+		}
+	}
+	if err := j.OnRejected(rec, []mapping.Rejection{r}); err != nil {
+		return fmt.Errorf("splio: Activation.OnRejected: %w", err)
+	}
+	return nil
 }
 
 // outbox spreads rows over files: those with the same columns share a file

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/spliosync/spliosync/internal/vfs"
+	"github.com/spliosync/spliosync/mapping"
 )
 
 const spoolName = "spool"
@@ -18,14 +19,16 @@ const spoolName = "spool"
 // sent. It holds personal data: the file loses its name at once where the
 // system allows it, and is private anyway.
 //
-// A row is its length in bytes, its number, its source line and its cells; a
-// cell is its length plus one and its bytes, an absent one is zero.
+// A row is its length in bytes, its number, its source line, its cells and, when
+// they may be wanted, the values it was rendered from; a cell or value is its
+// length plus one and its bytes, an absent one is zero.
 type spool struct {
-	fs   vfs.FS
-	file vfs.File
-	w    *bufio.Writer
-	size int64
-	buf  []byte
+	fs    vfs.FS
+	file  vfs.File
+	w     *bufio.Writer
+	size  int64
+	buf   []byte
+	value []byte // scratch
 }
 
 func (j *job) newSpool() (*spool, error) {
@@ -50,7 +53,7 @@ func (s *spool) close() error {
 }
 
 // add appends a row. Rows come with ascending numbers.
-func (s *spool) add(seq, line int64, cells [][]byte) error {
+func (s *spool) add(seq, line int64, cells [][]byte, values []mapping.Value) error {
 	b := binary.AppendUvarint(s.buf[:0], uint64(seq))
 	b = binary.AppendUvarint(b, uint64(line))
 	for _, c := range cells {
@@ -60,6 +63,15 @@ func (s *spool) add(seq, line int64, cells [][]byte) error {
 		}
 		b = binary.AppendUvarint(b, uint64(len(c))+1)
 		b = append(b, c...)
+	}
+	for _, v := range values {
+		if v == (mapping.Value{}) {
+			b = append(b, 0)
+			continue
+		}
+		s.value = v.AppendPlain(s.value[:0])
+		b = binary.AppendUvarint(b, uint64(len(s.value))+1)
+		b = append(b, s.value...)
 	}
 	s.buf = b
 	var n [binary.MaxVarintLen64]byte
@@ -90,8 +102,8 @@ func (s *spool) read() (*spoolReader, error) {
 	return &spoolReader{r: bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.size), 256<<10)}, nil
 }
 
-// find returns the row with a number that was added, its line and its cells,
-// which are valid until the next call.
+// find returns the row with a number that was added: its line, and its cells
+// with the values after them, which are valid until the next call.
 func (r *spoolReader) find(seq int64) (line int64, cells [][]byte, err error) {
 	for {
 		n, err := binary.ReadUvarint(r.r)

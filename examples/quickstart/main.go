@@ -97,7 +97,10 @@ func story(ctx context.Context, out io.Writer, dir string) (err error) {
 			Subsequence: "crm", // creates and updates contacts, by its configuration at Splio
 			// The custom fields that exist in the universe. Splio skips a whole file for one unknown column, so a mapping
 			// with any other is refused before anything is sent.
-			Custom: []string{"birthday", "spent", "vip", "tier", "interests"},
+			Custom: []mapping.Attribute{
+				{Name: "birthday", Type: mapping.Date}, {Name: "spent", Type: mapping.Decimal},
+				{Name: "vip", Type: mapping.Boolean}, {Name: "tier"}, {Name: "interests"},
+			},
 		},
 		Mapping: m,
 		State:   filepath.Join(dir, "state"),
