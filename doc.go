@@ -49,8 +49,10 @@
 // # The packages
 //
 //   - [github.com/spliosync/spliosync/mapping] renders records: types,
-//     policies, rejections. [github.com/spliosync/spliosync/mapping/source] reads
-//     them from CSV, maps and SQL rows.
+//     policies, transforms, rejections.
+//     [github.com/spliosync/spliosync/mapping/source] reads them from CSV,
+//     NDJSON, SQL rows, structs and maps, and
+//     [github.com/spliosync/spliosync/mapping/mappingtest] tests a mapping.
 //   - [github.com/spliosync/spliosync/diff] remembers what was delivered, as
 //     keyed digests, and tells what changed.
 //   - [github.com/spliosync/spliosync/splio] knows what Splio accepts, plans

@@ -3,8 +3,10 @@ package splio_test
 import (
 	"context"
 	"fmt"
+	"testing"
 
 	"github.com/spliosync/spliosync/mapping"
+	"github.com/spliosync/spliosync/mapping/mappingtest"
 	"github.com/spliosync/spliosync/mapping/source"
 	"github.com/spliosync/spliosync/sftpx"
 	"github.com/spliosync/spliosync/splio"
@@ -38,6 +40,19 @@ func tour(ctx context.Context, password sftpx.Secret) error {
 	}
 	fmt.Println(report.Inserted, "inserted,", report.Updated, "updated,", report.Rejected, "rejected")
 	return nil
+}
+
+// contacts is the mapping that the README tests.
+var contacts = mapping.Mapping{
+	Key:    mapping.Field{From: "email", To: "email"},
+	Fields: []mapping.Field{{From: "first_name", To: "firstname"}, {From: "signup", To: "dateOfCreation"}},
+}
+
+func TestContacts(t *testing.T) {
+	k := mappingtest.New(t, contacts, splio.Destination{}.Options())
+	k.Row(map[string]any{"email": "Ann@Example.NET", "signup": "2026-03-02T09:30:00Z"}).
+		Want(map[string]string{"email": "ann@example.net", "dateOfCreation": "2026-03-02 10:30:00"})
+	k.Rejects(map[string]any{"email": "ann@"}, "email", mapping.ReasonEmail)
 }
 
 // The tour needs a server of Splio's, so it is compiled and not run.
