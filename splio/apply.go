@@ -99,11 +99,13 @@ func (p *Plan) Release(ctx context.Context, reason string) error {
 
 // Discard gives the plan up, whatever its state. Files of it that were sent, or
 // may have been, stay sent; the next plan holds their records again, even those
-// that are back at what the snapshot says. After an error, call it again: what
-// it has begun, the next Run or Plan ends. A temporary file of an upload that
-// was cut off, NAME.TOKEN.part, may stay in the drop directory. When such a file was altered in the
-// outbox, nobody can tell which records they are, and the error is a
-// diff.StateError.
+// that are back at what the snapshot says. When one of these files was altered
+// in the outbox, nobody can tell which records they are, and the error is a
+// diff.StateError. After another error, call Discard again; what it has begun,
+// the next Run or Plan ends too.
+//
+// Of an upload that was cut off, the temporary file NAME.TOKEN.part may stay in
+// the drop directory.
 func (p *Plan) Discard(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("splio: %w", err)

@@ -20,7 +20,9 @@ type Transport interface {
 	// A file temp that exists is the leftover of an earlier attempt at the same
 	// file and must be replaced. A file name that exists must not be touched:
 	// the error then matches fs.ErrExist, and temp is gone. A file that is
-	// taken by its reader right after the rename was delivered.
+	// taken by its reader right after the rename was delivered. A drop directory
+	// that is missing makes the error match fs.ErrNotExist, which nothing else
+	// may: it says that nothing was delivered.
 	//
 	// On any other error Put should remove temp if it still can. It may be
 	// called again with the same arguments. It reads body from its start with
