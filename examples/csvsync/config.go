@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,18 +9,22 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spliosync/spliosync/mapping"
-	"github.com/spliosync/spliosync/mapping/source"
 	"github.com/spliosync/spliosync/splio"
 )
 
-const help = `csvsync keeps the contacts of a Splio universe in step with a CSV file: each run
-sends what changed since the last run that was delivered, and nothing else.
+const help = `csvsync keeps the contacts of a Splio universe in step with a file of CSV or JSON:
+each run sends what changed since the last run that was delivered, and nothing else.
 
   csvsync -segment segment.csv -mapping mapping.json -universe acme -subsequence crm \
           -state /var/lib/csvsync -to sftp://acme@sftp.splio.com/imports -password-file /etc/csvsync/password
+
+What it rejects is repaired by hand and fed back, without waiting for the next segment:
+
+  csvsync ... -segment segment.csv -rejects rejects.csv
+  mv rejects.csv repaired.csv     (correct the values; the last three columns say what is wrong)
+  csvsync ... -segment repaired.csv -partial -rejects rejects.csv
 
 Flags:
 
@@ -40,10 +43,12 @@ Exit status:
 
 // options are the flags as given.
 type options struct {
-	segment, mapping, comma                 string
+	segment, comma, encoding                string
+	mapping, columns                        string
 	universe, subsequence, state, to        string
 	knownHosts, passwordFile, identity      string
-	now, report                             string
+	now, report, rejects                    string
+	lazyQuotes                              bool
 	insert, partial, refresh, dryRun, quiet bool
 }
 
@@ -51,9 +56,12 @@ type options struct {
 func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	var o options
 	f := flag.NewFlagSet("csvsync", flag.ContinueOnError)
-	f.StringVar(&o.segment, "segment", "", "CSV `file` with all the contacts, in UTF-8, its first line naming the fields")
+	f.StringVar(&o.segment, "segment", "", "`file` with all the contacts: CSV, its first line naming the fields, or by its name (.ndjson,\n.jsonl) a JSON object a line, a field being known when one of the first 1000 has it;\neither may be zipped by gzip")
 	f.StringVar(&o.mapping, "mapping", "", "JSON `file` that says which field feeds which attribute")
 	f.StringVar(&o.comma, "comma", "", "the `character` that separates the fields of the segment, or tab; detected by default")
+	f.StringVar(&o.encoding, "encoding", "", "the `name` of the segment's encoding: utf-8, utf-16, utf-16le, utf-16be, windows-1252,\niso-8859-1, or detect (default UTF-8, or UTF-16 where the text begins like it)")
+	f.BoolVar(&o.lazyQuotes, "lazy-quotes", false, "take a quote inside a field of the segment for what it is, instead of rejecting the line")
+	f.StringVar(&o.columns, "columns", "", "the custom columns that the universe has, with their types: a `list` like points:integer,c5:text;\nthe type is text by default. A mapping with any other is refused. Without it, any passes,\nand the summary names them")
 	f.StringVar(&o.universe, "universe", "", "`name` of the universe at Splio")
 	f.StringVar(&o.subsequence, "subsequence", "", "`name` of the import configuration at Splio that the files are for")
 	f.StringVar(&o.state, "state", "", "`directory` that remembers what was delivered; made at the first run")
@@ -67,6 +75,7 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be sent; leave the state and the destination alone")
 	f.StringVar(&o.now, "now", "", "`time` of the run, such as 2026-03-01T04:00:00Z, for the date in file names (default the present)")
 	f.StringVar(&o.report, "report", "", "`file` to write the report to, as JSON; left as it is when a run fails before there is a plan")
+	f.StringVar(&o.rejects, "rejects", "", "CSV `file` to write the rejected records to, for repair, with -dry-run too. Once there is a\nplan it holds what was rejected for it: the file of an earlier run is replaced, or removed\nwhen nothing was; when a run fails before that, it is left as it is")
 	f.BoolVar(&o.quiet, "quiet", false, "print errors only")
 
 	f.SetOutput(io.Discard) // an error is reported like all others
@@ -103,6 +112,7 @@ type job struct {
 	segment    mapping.Source
 	transport  splio.Transport
 	report     string
+	rejects    *rejectsFile // nil without -rejects
 	dryRun     bool
 	quiet      bool
 }
@@ -121,22 +131,27 @@ func configure(o *options) (*job, error) {
 		dryRun: o.dryRun,
 		quiet:  o.quiet,
 	}
-	var errs [5]error
-	var comma rune
-	j.activation.Mapping, errs[0] = readMapping(o.mapping)
-	comma, errs[1] = parseComma(o.comma)
+	var errs [7]error
+	j.segment, errs[0] = openSegment(o)
+	j.activation.Mapping, errs[1] = readMapping(o.mapping)
+	j.activation.Destination.Custom, errs[2] = parseColumns(o.columns)
 	if o.now != "" {
-		if j.activation.Now, errs[2] = time.Parse(time.RFC3339, o.now); errs[2] != nil {
-			errs[2] = fmt.Errorf("-now %q is not a time like 2026-03-01T04:00:00Z", o.now)
+		if j.activation.Now, errs[3] = time.Parse(time.RFC3339, o.now); errs[3] != nil {
+			errs[3] = fmt.Errorf("-now %q is not a time like 2026-03-01T04:00:00Z", o.now)
 		}
 	}
 	if o.report != "" {
 		if dir, err := os.Stat(filepath.Dir(o.report)); err != nil || !dir.IsDir() {
-			errs[3] = fmt.Errorf("-report: %s is not a directory", filepath.Dir(o.report))
+			errs[4] = fmt.Errorf("-report: %s is not a directory", filepath.Dir(o.report))
 		}
 	}
-	j.transport, errs[4] = openTransport(o)
-	j.segment = source.CSVFile(o.segment, source.CSVOptions{Comma: comma})
+	errs[5] = checkRejects(o)
+	j.transport, errs[6] = openTransport(o)
+	if o.rejects != "" {
+		j.rejects = &rejectsFile{Source: j.segment, name: o.rejects}
+		j.segment = j.rejects
+		j.activation.OnRejected = j.rejects.add
+	}
 	return j, errors.Join(errs[:]...)
 }
 
@@ -149,22 +164,13 @@ func readMapping(name string) (mapping.Mapping, error) {
 	if err != nil {
 		return mapping.Mapping{}, fmt.Errorf("%s: %w", name, err)
 	}
-	return m, nil
-}
-
-// parseComma returns the separator, or zero to detect it.
-func parseComma(s string) (rune, error) {
-	if s == "" {
-		return 0, nil
+	var errs []error
+	for _, f := range append([]mapping.Field{m.Key}, m.Fields...) {
+		for _, t := range f.Transforms {
+			if t.Name == "func" {
+				errs = append(errs, fmt.Errorf("%s: attribute %q asks for the Go function %q, and csvsync has none: write a program of your own for it", name, f.To, t.Func))
+			}
+		}
 	}
-	if s == "tab" || s == `\t` {
-		s = "\t"
-	}
-	comma, size := utf8.DecodeRuneInString(s)
-	// The reader itself is asked whether it can use the character.
-	_, err := source.CSV(strings.NewReader("field\n"), source.CSVOptions{Comma: comma}).Fields(context.Background())
-	if size != len(s) || err != nil {
-		return 0, fmt.Errorf("-comma %q is not one character that can separate fields", s)
-	}
-	return comma, nil
+	return m, errors.Join(errs...)
 }

@@ -55,6 +55,23 @@ func TestWrongConfiguration(t *testing.T) {
 			flags:    []string{"-comma", "\xff"},
 			messages: []string{`-comma "\xff" is not one character`},
 		}, {
+			name:     "an encoding that nobody knows",
+			flags:    []string{"-encoding", "latin1"},
+			messages: []string{`-encoding: encoding is "latin1"`, "windows-1252"},
+		}, {
+			name:     "how CSV is written, of a segment that is not CSV",
+			flags:    []string{"-segment", "x.JSONL.gz", "-comma", ";"},
+			messages: []string{"-comma, -encoding and -lazy-quotes are for CSV"},
+		}, {
+			name:     "columns that can not be: all named at once",
+			flags:    []string{"-columns", "a:int,b:,c,,c:date,d:text"},
+			messages: []string{`-columns "a:int": unknown type "int": one of "text", "integer"`, `-columns "b:": the type is missing`, `-columns "": the name is empty`, `-columns "c:date": there is a column "c" already`},
+			not:      []string{`"d:text"`},
+		}, {
+			name:     "rejects where they can not be",
+			flags:    []string{"-rejects", "/no/such/dir/r.csv"},
+			messages: []string{"-rejects: /no/such/dir is not a directory"},
+		}, {
 			name:     "names that can not be",
 			flags:    []string{"-universe", "a b", "-subsequence", "c_d"},
 			messages: []string{`Universe "a b"`, `Subsequence "c_d"`},
@@ -162,7 +179,7 @@ func TestAllFlagsMissing(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	o := syncCtx(t.Context(), []string{"-help"})
-	o.want(t, statusDone, "csvsync -segment", "-known-hosts", "Exit status:", "/~/dir")
+	o.want(t, statusDone, "csvsync -segment", "-known-hosts", "Exit status:", "/~/dir", "-rejects rejects.csv", "-partial", "-columns list", "-encoding name", "-lazy-quotes")
 }
 
 // TestURL is about the form of -to alone.

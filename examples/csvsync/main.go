@@ -1,5 +1,5 @@
-// Command csvsync keeps the contacts of a Splio universe in step with a CSV file. Each run sends what changed since the
-// last run that was delivered, over SFTP or into a directory. Run it with -help, or read README.md.
+// Command csvsync keeps the contacts of a Splio universe in step with a file of CSV or JSON. Each run sends what
+// changed since the last run that was delivered, over SFTP or into a directory. Run it with -help, or read README.md.
 package main
 
 import (
@@ -79,27 +79,43 @@ func (j *job) execute(ctx context.Context, stdout io.Writer) (err error) {
 	if c, ok := j.transport.(io.Closer); ok {
 		err = errors.Join(err, c.Close())
 	}
-	if report == nil {
-		return err // nothing was sent
-	}
-	if j.report != "" {
-		if werr := writeReport(j.report, report); err == nil && werr != nil {
-			err = fmt.Errorf("%w: %w", errReport, werr)
-		} else {
-			err = errors.Join(err, werr)
-		}
-	}
-	if !j.quiet {
+	err = j.writeBeside(report, err)
+	if report != nil && !j.quiet {
 		printReport(stdout, report, found, j.dryRun)
+		if j.rejects != nil && j.rejects.count > 0 && j.planned(report) {
+			fmt.Fprintf(stdout, "%s: %d rejected, to be repaired\n", j.rejects.name, j.rejects.count)
+		}
 	}
 	return err
 }
 
-// errReport: nothing is wrong but the report.
-var errReport = errors.New("the run succeeded, its report is missing")
+// planned says whether the report is that of a new plan, delivered or not.
+func (j *job) planned(r *splio.Report) bool { return r != nil && (j.dryRun || r.Plan != "") }
+
+// writeBeside writes the files that a run, which ended with err, leaves beside what it sends.
+func (j *job) writeBeside(report *splio.Report, err error) error {
+	var errs [2]error
+	if j.rejects != nil {
+		errs[0] = j.rejects.finish(j.planned(report))
+		if _, serr := os.Stat(j.rejects.name); !j.planned(report) && serr == nil {
+			errs[0] = errors.Join(errs[0], fmt.Errorf("-rejects: %s was left as it is, from an earlier run", j.rejects.name))
+		}
+	}
+	if j.report != "" && report != nil {
+		errs[1] = writeReport(j.report, report)
+	}
+	beside := errors.Join(errs[:]...)
+	if err == nil && beside != nil {
+		return fmt.Errorf("%w: %w", errBeside, beside)
+	}
+	return errors.Join(err, beside)
+}
+
+// errBeside: nothing is wrong but a file for people.
+var errBeside = errors.New("the run succeeded, but not all was written")
 
 // resumable says that running again is all there is to do.
 func (j *job) resumable(err error) bool {
 	_, state := errors.AsType[*diff.StateError](err)
-	return !j.dryRun && !state && !errors.Is(err, diff.ErrLocked) && !errors.Is(err, errReport)
+	return !j.dryRun && !state && !errors.Is(err, diff.ErrLocked) && !errors.Is(err, errBeside)
 }

@@ -310,7 +310,7 @@ func TestFailures(t *testing.T) {
 				return func() { b.report = name }
 			},
 			status:   statusFailed,
-			messages: []string{"the run succeeded, its report is missing: write the report: "},
+			messages: []string{"the run succeeded, but not all was written: write the report: "},
 			sent:     true,
 		},
 	} {
