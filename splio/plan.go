@@ -62,7 +62,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	defer func() { err = errors.Join(err, sp.close()) }()
 
 	found := &tally{counts: make(map[RejectionCount]int64), each: j.OnRejection}
-	if err := j.put(ctx, mapper, src, run.Feed(), sp, found); err != nil {
+	if err := j.put(ctx, mapper, src, run, sp, found); err != nil {
 		return nil, err
 	}
 	summary, err := run.Compare(ctx)
@@ -185,58 +185,11 @@ func knownKeys(mapper *mapping.Mapper, keys iter.Seq2[string, error]) iter.Seq2[
 	}
 }
 
-// put renders the segment into the comparison and the spool.
-func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, feed *diff.Feed, sp *spool, found *tally) error {
-	var row mapping.Row
-	var n int64
-	for rec, err := range src.Records(ctx) {
-		if err != nil {
-			return fmt.Errorf("splio: read the segment: %w", err)
-		}
-		if n++; n&1023 == 0 {
-			if err := context.Cause(ctx); err != nil {
-				return fmt.Errorf("splio: read the segment: %w", err)
-			}
-		}
-		mapper.Render(&row, rec)
-		if !survives(row.Key) { // as another key it would name somebody else
-			row.Rejections = append(row.Rejections, j.keyRejection(row.Seq, row.Line, ReasonKey))
-			row.Key, row.OK = nil, false
-		}
-		for _, r := range row.Rejections {
-			found.add(r)
-		}
-		if !row.OK && j.OnRejected != nil {
-			if err := j.OnRejected(rec, row.Rejections); err != nil {
-				return fmt.Errorf("splio: Activation.OnRejected: %w", err)
-			}
-		}
-		var cells [][]byte
-		if row.OK {
-			cells = row.Cells[1:]
-			var values []mapping.Value
-			if j.OnRejected != nil && j.Duplicates == diff.RejectDuplicates {
-				values = rec.Values // in case another record has the key
-			}
-			if err := sp.add(n, row.Line, row.Cells, values); err != nil {
-				return err
-			}
-		}
-		if err := feed.Put(n, row.Key, cells); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // write writes the rows of all changes into files of the outbox.
 func (j *job) write(ctx context.Context, columns []string, run *diff.Run, sp *spool, found *tally) ([]manifestFile, error) {
 	out := &outbox{job: j, columns: columns, open: make(map[diff.Columns]*outFile)}
 	defer out.abort()
-	rows, err := sp.read()
-	if err != nil {
-		return nil, err
-	}
+	rows := sp.read()
 	for c, err := range run.Changes(ctx) {
 		if err != nil {
 			return nil, err

@@ -21,14 +21,12 @@ const spoolName = "spool"
 //
 // A row is its length in bytes, its number, its source line, its cells and, when
 // they may be wanted, the values it was rendered from; a cell or value is its
-// length plus one and its bytes, an absent one is zero.
+// length plus one and its bytes, an absent one is zero. A rejected row has its
+// key alone, one without a usable key has no cells at all.
 type spool struct {
-	fs    vfs.FS
-	file  vfs.File
-	w     *bufio.Writer
-	size  int64
-	buf   []byte
-	value []byte // scratch
+	fs   vfs.FS
+	file vfs.File
+	size int64
 }
 
 func (j *job) newSpool() (*spool, error) {
@@ -38,7 +36,7 @@ func (j *job) newSpool() (*spool, error) {
 		return nil, fmt.Errorf("splio: create the spool: %w", err)
 	}
 	_ = j.fs.Remove(name) // where it fails, close removes it
-	return &spool{fs: j.fs, file: f, w: bufio.NewWriterSize(f, 256<<10)}, nil
+	return &spool{fs: j.fs, file: f}, nil
 }
 
 func (s *spool) close() error {
@@ -52,9 +50,22 @@ func (s *spool) close() error {
 	return nil
 }
 
-// add appends a row. Rows come with ascending numbers.
-func (s *spool) add(seq, line int64, cells [][]byte, values []mapping.Value) error {
-	b := binary.AppendUvarint(s.buf[:0], uint64(seq))
+// write appends rows, whose numbers ascend.
+func (s *spool) write(rows []byte) error {
+	n, err := s.file.Write(rows)
+	s.size += int64(n)
+	if err != nil {
+		return fmt.Errorf("splio: write the spool: %w", err)
+	}
+	return nil
+}
+
+// rowEncoder lays out rows.
+type rowEncoder struct{ row, value []byte } // scratch
+
+// append appends a row to dst.
+func (e *rowEncoder) append(dst []byte, seq, line int64, cells [][]byte, values []mapping.Value) []byte {
+	b := binary.AppendUvarint(e.row[:0], uint64(seq))
 	b = binary.AppendUvarint(b, uint64(line))
 	for _, c := range cells {
 		if c == nil {
@@ -69,22 +80,47 @@ func (s *spool) add(seq, line int64, cells [][]byte, values []mapping.Value) err
 			b = append(b, 0)
 			continue
 		}
-		s.value = v.AppendPlain(s.value[:0])
-		b = binary.AppendUvarint(b, uint64(len(s.value))+1)
-		b = append(b, s.value...)
+		e.value = v.AppendPlain(e.value[:0])
+		b = binary.AppendUvarint(b, uint64(len(e.value))+1)
+		b = append(b, e.value...)
 	}
-	s.buf = b
-	var n [binary.MaxVarintLen64]byte
-	head := binary.PutUvarint(n[:], uint64(len(b)))
-	s.size += int64(head + len(b))
-	_, err := s.w.Write(n[:head])
-	if err == nil {
-		_, err = s.w.Write(b)
+	e.row = b
+	dst = binary.AppendUvarint(dst, uint64(len(b)))
+	return append(dst, b...)
+}
+
+var errSpool = errors.New("splio: read the spool: it was altered while in use")
+
+// parseRow takes a row apart, after its length. The cells share its memory and
+// are appended to cells.
+func parseRow(b []byte, cells [][]byte) (seq, line int64, out [][]byte, err error) {
+	bad := false
+	next := func() uint64 {
+		v, n := binary.Uvarint(b)
+		if n <= 0 {
+			bad = true
+			return 0
+		}
+		b = b[n:]
+		return v
 	}
-	if err != nil {
-		return fmt.Errorf("splio: write the spool: %w", err)
+	seq, line = int64(next()), int64(next())
+	for len(b) > 0 && !bad {
+		switch n := next(); {
+		case bad:
+		case n == 0:
+			cells = append(cells, nil)
+		case n-1 > uint64(len(b)):
+			bad = true
+		default:
+			cells = append(cells, b[:n-1:n-1])
+			b = b[n-1:]
+		}
 	}
-	return nil
+	if bad {
+		return 0, 0, nil, errSpool
+	}
+	return seq, line, cells, nil
 }
 
 // spoolReader finds rows by ascending number.
@@ -94,12 +130,8 @@ type spoolReader struct {
 	cells [][]byte
 }
 
-// read ends the writing.
-func (s *spool) read() (*spoolReader, error) {
-	if err := s.w.Flush(); err != nil {
-		return nil, fmt.Errorf("splio: write the spool: %w", err)
-	}
-	return &spoolReader{r: bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.size), 256<<10)}, nil
+func (s *spool) read() *spoolReader {
+	return &spoolReader{r: bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.size), 256<<10)}
 }
 
 // find returns the row with a number that was added: its line, and its cells
@@ -124,39 +156,7 @@ func (r *spoolReader) find(seq int64) (line int64, cells [][]byte, err error) {
 		if _, err := io.ReadFull(r.r, r.buf); err != nil {
 			return 0, nil, fmt.Errorf("splio: read the spool: %w", err)
 		}
-		return r.row()
+		_, line, r.cells, err = parseRow(r.buf, r.cells[:0])
+		return line, r.cells, err
 	}
-}
-
-// row takes the row in buf apart.
-func (r *spoolReader) row() (line int64, cells [][]byte, err error) {
-	b := r.buf
-	bad := false
-	next := func() uint64 {
-		v, n := binary.Uvarint(b)
-		if n <= 0 {
-			bad = true
-			return 0
-		}
-		b = b[n:]
-		return v
-	}
-	next() // the number
-	line = int64(next())
-	r.cells = r.cells[:0]
-	for len(b) > 0 && !bad {
-		switch n := next(); {
-		case n == 0:
-			r.cells = append(r.cells, nil)
-		case n-1 > uint64(len(b)):
-			bad = true
-		default:
-			r.cells = append(r.cells, b[:n-1:n-1])
-			b = b[n-1:]
-		}
-	}
-	if bad {
-		return 0, nil, errors.New("splio: read the spool: it was altered while in use")
-	}
-	return line, r.cells, nil
 }
