@@ -13,13 +13,14 @@ const (
 	maxDomain    = 253 // characters
 )
 
-// kelvin is the one sign that NFC makes an ASCII letter of: another address than the one that was given.
-const kelvin = '\u212a'
+// toASCII are the signs that NFC makes ASCII letters or signs of that may stand in an address: the kelvin sign and the Greek
+// varia. What comes out would be another address than the one that was given.
+const toASCII = "\u212a\u1fef"
 
 // appendAddress appends text as an [Email].
 func appendAddress(buf, text []byte) (out []byte, reason string) {
 	start := len(buf)
-	if bytes.ContainsRune(text, kelvin) {
+	if bytes.ContainsAny(text, toASCII) {
 		return buf, ReasonEmail
 	}
 	text, buf = normal(text, buf)

@@ -102,6 +102,9 @@ func (b *binder) checkAttributes(list string, attributes []Attribute) {
 		if !knownType(cmp.Or(a.Type, Text)) {
 			b.fail(path, a.Name, "unknown type %q: one of %s", a.Type, typeNames())
 		}
+		if a.Max < 0 {
+			b.fail(path, a.Name, "max is %d: it must be 0 or more", a.Max)
+		}
 		for _, code := range a.Values {
 			if problem := nameProblem(code); problem != "" {
 				b.fail(path, a.Name, "the value %q %s", code, problem)
@@ -126,6 +129,9 @@ func (b *binder) add(path string, f Field, key bool) {
 	b.source(path, f, &c)
 	attribute := b.attribute(path, f, key)
 	b.typeOf(path, f, attribute, &c)
+	if c.max = attribute.Max; c.max > 0 {
+		c.tooLong = fmt.Sprintf("longer than %d characters", c.max)
+	}
 	b.policies(path, f, &c)
 	b.details(path, f, &c)
 	b.dates(path, f, &c)
@@ -138,9 +144,6 @@ func (b *binder) add(path string, f Field, key bool) {
 	}
 	if c.typ == Language {
 		c.languages = newLanguages(attribute)
-	}
-	if c.max = attribute.Max; c.max > 0 {
-		c.tooLong = fmt.Sprintf("longer than %d characters", c.max)
 	}
 	if len(b.problems) == problems {
 		b.standIn(path, f, &c)

@@ -17,6 +17,10 @@ type languages struct {
 	// plain has the two letters that are a code and that no code begins with which has more parts: what follows them does
 	// not matter.
 	plain [26][26]bool
+
+	// own has the codes of two letters that an alias of another language leads to, such as cz for cs. The destination means
+	// that language by them, whatever ISO 639 calls so.
+	own map[string]bool
 }
 
 // newLanguages returns nil where the attribute takes any language.
@@ -31,9 +35,18 @@ func newLanguages(a Attribute) *languages {
 	for _, code := range a.Values {
 		codes[languageKey(code)] = code
 	}
-	l := &languages{codes: codes}
+	l := &languages{codes: codes, own: make(map[string]bool)}
+	for from, to := range a.Aliases {
+		language, _, _ := strings.Cut(languageKey(from), "_")
+		if len(language) == 3 {
+			language = shortCode([]byte(language))
+		}
+		if to = languageKey(to); len(language) == 2 && len(to) == 2 && language != to {
+			l.own[to] = true
+		}
+	}
 	for key, code := range codes {
-		if len(key) == 2 && key == code && isLower(key[0]) && isLower(key[1]) {
+		if len(key) == 2 && key == code && !l.own[key] && isLower(key[0]) && isLower(key[1]) {
 			l.plain[key[0]-'a'][key[1]-'a'] = true
 		}
 	}
@@ -63,7 +76,9 @@ func quickLanguage(c *column, text []byte, _ *Row) []byte {
 
 const maxLanguage = 35 // as long as a language tag gets
 
-func (l *languages) append(buf, text []byte) (out []byte, reason string) {
+// append appends the language that text names. Where its first part has been converted from three letters it is the code of
+// ISO 639 and none of the destination's own.
+func (l *languages) append(buf, text []byte, converted bool) (out []byte, reason string) {
 	var word [maxLanguage]byte
 	if len(text) > len(word) {
 		return buf, ReasonLanguage
@@ -90,13 +105,19 @@ func (l *languages) append(buf, text []byte) (out []byte, reason string) {
 		return buf, ReasonLanguage
 	}
 	code, ok := l.codes[string(whole)]
-	if !ok {
+	if own := l.own[string(part)]; !ok || own && converted && first == len(text) {
 		code, ok = l.codes[string(part)]
+		ok = ok && (!own || !converted && inItsRegion(whole))
 	}
 	if !ok {
 		return buf, ReasonLanguage
 	}
 	return append(buf, code...), ""
+}
+
+// inItsRegion says that the two letters that tag begins with are those of its region too, as in cz_cz.
+func inItsRegion(tag []byte) bool {
+	return len(tag) >= 5 && bytes.Equal(tag[:2], tag[3:5]) && (len(tag) == 5 || !isLower(tag[5]) && (tag[5] < '0' || tag[5] > '9'))
 }
 
 // quickPhone is for nothing but digits behind the + or the 00.
@@ -108,7 +129,7 @@ func quickPhone(_ *column, text []byte, dst *Row) []byte {
 	head, tail := wordAt(text, 0), wordAt(text, n-8)
 	if byte(head) == '+' {
 		head ^= '+' ^ '0'
-		if n > 16 || !areDigits(head) || !areDigits(tail) || byte(head>>8) == '0' {
+		if n > 16 || !areDigits(head) || !areDigits(tail) || byte(head>>8) == '0' || hasTrunkZero(text[1:]) {
 			return nil
 		}
 		// The two words overlap or touch: they are the whole number.
@@ -124,7 +145,7 @@ func quickPhone(_ *column, text []byte, dst *Row) []byte {
 		binary.LittleEndian.PutUint64(number[n-7:], tail)
 		return number
 	}
-	if uint16(head) != '0'<<8|'0' || byte(head>>16) == '0' || !areDigits(head) || !areDigits(tail) || text[8]-'0' > 9 {
+	if uint16(head) != '0'<<8|'0' || byte(head>>16) == '0' || !areDigits(head) || !areDigits(tail) || text[8]-'0' > 9 || hasTrunkZero(text[2:]) {
 		return nil
 	}
 	return text
@@ -169,7 +190,41 @@ func appendPhone(buf, text []byte) (out []byte, reason string) {
 	if len(number) < 2+7 || len(number) > 2+15 || number[0] != '0' || number[1] != '0' || number[2] == '0' {
 		return buf[:start], ReasonPhone
 	}
+	if hasTrunkZero(number[2:]) || trunk && keepsZero(number[2:]) {
+		return buf[:start], ReasonPhone
+	}
 	return buf, ""
+}
+
+// hasTrunkZero says that a number, of five digits or more from its country code on, has a zero behind it where the numbers
+// of the country never begin with one: the zero that is dialled within the country.
+func hasTrunkZero(number []byte) bool {
+	return number[2] == '0' && zeroless[pairAt(number, 0)]>>10&1 != 0 ||
+		number[3] == '0' && zeroless[pairAt(number, 0)]>>(number[2]-'0')&1 != 0
+}
+
+// keepsZero says that the zero that a number of the country begins with at home is there from abroad too, or may be: Italy,
+// San Marino, Ivory Coast, Gabon, Congo. Without it, the number is that of somebody else, or none.
+func keepsZero(number []byte) bool {
+	if number[0] == '3' && number[1] == '9' {
+		return true
+	}
+	switch string(number[:3]) {
+	case "378", "225", "241", "242":
+		return true
+	}
+	return false
+}
+
+// zeroless are the European country codes whose numbers never begin with 0, by their first two digits: bit 10 is the code of
+// these two alone, bits 0 to 9 are those with a third digit.
+var zeroless = [100]uint16{
+	30: 1 << 10, 31: 1 << 10, 32: 1 << 10, 33: 1 << 10, 34: 1 << 10, 36: 1 << 10, 40: 1 << 10, 41: 1 << 10, 43: 1 << 10,
+	44: 1 << 10, 45: 1 << 10, 46: 1 << 10, 47: 1 << 10, 48: 1 << 10, 49: 1 << 10,
+	35: 0b11_1111_1111, // 350 to 359
+	37: 0b00_1111_1111, // 370 to 377
+	38: 0b10_1110_1111, // 380 to 383, 385 to 387, 389
+	42: 0b00_0000_1011, // 420, 421, 423
 }
 
 // isPhoneSign says that r only sets the digits of a number apart.

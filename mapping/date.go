@@ -27,10 +27,7 @@ func daysIn(year, month int) int {
 
 // quickDate is for a date, and a date-time without a zone, that begin as they are rendered.
 func quickDate(_ *column, text []byte, _ *Row) []byte {
-	if len(text) != 10 {
-		if len(text) == 19 && isISODateTime((*[19]byte)(text)) {
-			return text[:10]
-		}
+	if len(text) != 10 && (len(text) != 19 || !isISOTime((*[19]byte)(text))) {
 		return nil
 	}
 	const form = '-'<<56 | '0'<<48 | '0'<<40 | '-'<<32 | '0'<<24 | '0'<<16 | '0'<<8 | '0'
@@ -47,38 +44,33 @@ func quickDate(_ *column, text []byte, _ *Row) []byte {
 			return nil
 		}
 	}
-	return text
+	return text[:10]
 }
 
 // quickDateTime is for the same forms.
 func quickDateTime(c *column, text []byte, dst *Row) []byte {
+	if quickDate(c, text, dst) == nil {
+		return nil
+	}
 	start := len(dst.buf)
-	switch len(text) {
-	case 10:
-		if quickDate(c, text, dst) != nil {
-			dst.buf = append(append(dst.buf, text...), " 00:00:00"...)
-			return dst.buf[start:]
-		}
-	case 19:
-		if !isISODateTime((*[19]byte)(text)) {
-			break
-		}
-		if text[10] == ' ' {
-			return text
-		}
+	switch {
+	case len(text) == 10:
+		dst.buf = append(append(dst.buf, text...), " 00:00:00"...)
+	case text[10] == ' ':
+		return text
+	default:
 		dst.buf = append(dst.buf, text...)
 		dst.buf[start+10] = ' '
-		return dst.buf[start:]
 	}
-	return nil
+	return dst.buf[start:]
 }
 
-// isISODateTime says that s is of the form 2006-01-02T15:04:05, where T may be a space, and exists.
-func isISODateTime(s *[19]byte) bool {
+// isISOTime says that s, a date of ten characters, goes on like T15:04:05, where T may be a space.
+func isISOTime(s *[19]byte) bool {
 	const form = '0'<<56 | '0'<<48 | ':'<<40 | '0'<<32 | '0'<<24 | ':'<<16 | '0'<<8 | '0'
 	w := binary.LittleEndian.Uint64(s[11:]) ^ form
 	hour := w&0xf*10 + w>>8&0xf
-	return quickDate(nil, s[:10], nil) != nil && (s[10] == 'T' || s[10] == ' ') &&
+	return (s[10] == 'T' || s[10] == ' ') &&
 		w&(0xff<<40|0xff<<16) == 0 && (w|(w+0x76*ones))&marks == 0 && hour <= 23 && w>>24&0xff <= 5 && w>>48&0xff <= 5
 }
 

@@ -102,6 +102,9 @@ func (b *binder) booleans(path string, f Field, c *column) {
 			b.fail(path, f.To, "booleans[%d] is %q, which is read as the other one", i, word)
 		}
 		b.line(path, f.To, fmt.Sprintf("booleans[%d]", i), word)
+		if c.max > 0 && utf8.RuneCountInString(word) > c.max {
+			b.fail(path, f.To, "booleans[%d] is %s", i, c.tooLong)
+		}
 	}
 	c.booleans = slices.Clone(f.Booleans)
 }
@@ -125,6 +128,9 @@ func (b *binder) dates(path string, f Field, c *column) {
 		b.fail(path, f.To, "layouts are for types %q and %q, this is %q", Date, DateTime, c.typ)
 	}
 	for _, layout := range f.Layouts {
+		if namesZone(layout) {
+			b.fail(path, f.To, "the layout %q has an abbreviated zone in it, which does not say what time it is: use -0700 or Z07:00", layout)
+		}
 		if !keepsDates(layout, 2019) {
 			b.fail(path, f.To, "the layout %q holds no date: write the year 2006, month 01 and day 02 in the form of the segment's dates", layout)
 		}
@@ -311,8 +317,8 @@ func (b *binder) standIn(path string, f Field, c *column) {
 		what = "constant"
 	}
 	var null Value
-	cell, _, bad := c.cell(&null, nil, nil)
-	if bad.reason != "" && (cell == nil || bad.reason != ReasonNull) {
+	_, _, bad := c.cell(&null, nil, nil)
+	if bad.reason != "" {
 		b.fail(path, f.To, "the %s cannot be rendered: %s", what, bad.reason)
 	}
 }

@@ -41,7 +41,8 @@
 //     says what happens. Text is made one line, without control characters, and normalised (Unicode form NFC).
 //  7. A cell with more characters than the attribute allows: Text does what Long says, and is cut by default; anything else
 //     is invalid.
-//  8. Text that reads NULL, wherever it comes from, is kept and reported. For a key, it is invalid.
+//  8. Text that reads NULL, wherever it comes from, is kept and reported, cut text both as cut and as NULL. For a key, it is
+//     invalid.
 //
 // The policies are [Blank] (the default), [Absent] and [Reject], and [Cut] for Long; for the key, everything is Reject. An
 // empty value is reported only when it rejects the record; an invalid or cut one always, with the attribute it concerns, so
@@ -54,7 +55,8 @@
 // # What shows and what does not
 //
 // The values of a contact are personal data. No error, rejection, value or row of this package shows one when it is
-// formatted, logged or, rows apart, encoded; Rejection.Value gives the offending one on purpose.
+// formatted, logged or encoded as JSON; Rejection.Value gives the offending one on purpose. What goes by reflection can be
+// kept from a [Rejection], but not from a [Value] or a [Row] inside another type: see there.
 //
 // # Limits
 //

@@ -91,6 +91,7 @@ func TestInvalidEmails(t *testing.T) {
 	}{
 		{"a word", "ann", plain, false},
 		{"Kelvin sign, which is not the k of somebody else", "\u212a@example.com", plain, true},
+		{"Greek varia, which is not the ` of somebody else", "a\u1fefb@example.com", plain, true},
 		{"dotted capital I, which is not the i of somebody else", "\u0130@example.com", plain, true},
 		{"at sign alone", "@", plain, false},
 		{"no local part", "@example.com", plain, false},

@@ -39,16 +39,25 @@ func (c *column) flat(buf, text []byte) (out []byte, reason string) {
 	return buf, ReasonFlatten
 }
 
-// appendCompact appends JSON without the white space between its tokens.
+// appendCompact appends JSON without the white space between its tokens, and with quotes and backslashes inside its strings
+// as numbers: no backslash stands before a quote or another backslash then, which not every reader of files takes for what
+// it is.
 func appendCompact(buf, text []byte) []byte {
 	quoted := false
 	for i := 0; i < len(text); i++ {
 		b := text[i]
 		switch {
 		case quoted && b == '\\':
-			buf = append(buf, b)
 			i++
-			b = text[i]
+			switch text[i] {
+			case '"':
+				buf = append(buf, `\u0022`...)
+			case '\\':
+				buf = append(buf, `\u005c`...)
+			default:
+				buf = append(buf, '\\', text[i])
+			}
+			continue
 		case b == '"':
 			quoted = !quoted
 		case !quoted && (b == ' ' || b == '\t' || b == '\r' || b == '\n'):

@@ -43,11 +43,11 @@ func appendLanguage(l *languages, buf, text []byte) (out []byte, reason string) 
 	}
 	if short == "" || l != nil {
 		// The destination may know the long code itself.
-		if buf, reason = l.append(buf, text); short == "" || reason == "" {
+		if buf, reason = l.append(buf, text, false); short == "" || reason == "" {
 			return buf, reason
 		}
 	}
 	n := copy(tag[:], short)
 	n += copy(tag[n:], text[3:])
-	return l.append(buf, tag[:n])
+	return l.append(buf, tag[:n], true)
 }

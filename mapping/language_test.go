@@ -10,8 +10,8 @@ import (
 
 func TestLongLanguageCodes(t *testing.T) {
 	o := mapping.Options{Attributes: []mapping.Attribute{{
-		Name: "x", Type: mapping.Language, Key: true, Values: []string{"fr", "de", "nl", "cz", "gr", "kr", "ja", "zh", "br", "fil"},
-		Aliases: map[string]string{"cs": "cz", "el": "gr", "ko": "kr", "pt_br": "br", "deu_at": "nl"},
+		Name: "x", Type: mapping.Language, Key: true, Values: []string{"fr", "de", "nl", "cz", "gr", "kr", "ja", "zh", "br", "at", "en", "fil"},
+		Aliases: map[string]string{"cs": "cz", "el": "gr", "ko": "kr", "pt_br": "br", "deu_at": "at", "en_gb": "en", "french": "fr"},
 	}}}
 	known := bind(t, mapping.Mapping{Key: mapping.Field{From: "id", To: "x"}}, []string{"id"}, o)
 	o.Attributes[0].Values, o.Attributes[0].Aliases = nil, nil
@@ -24,12 +24,17 @@ func TestLongLanguageCodes(t *testing.T) {
 		{"ell", "gr", "el"}, {"GRE", "gr", "el"}, {"kor", "kr", "ko"}, {"jpn", "ja", "ja"}, {"zho", "zh", "zh"}, {"chi", "zh", "zh"}, {"zho-Hant-TW", "zh", "zh"},
 		{"por-BR", "br", "pt"}, {"por_br", "br", "pt"}, {"pt-br", "br", "pt"}, {"por", "", "pt"}, {"por-PT", "", "pt"},
 		{"fil", "fil", "fil"},  // a code of three letters that has none of two
-		{"deu-AT", "nl", "de"}, // what the destination says of the long code comes first
-		{"jp", "", "jp"},       // a country is no language: not guessed at
-		{"xyz", "", "xyz"},     // not in the table
-		{"french", "", ""},     // nor is a name a code
-		{"frm", "", "frm"},     // Middle French is not French
-		{"fra CA", "", ""},     // not a tag
+		{"deu-AT", "at", "de"}, // what the destination says of the long code comes first
+		// The destination's own codes are not those of ISO 639: br is Breton there, kr is Kanuri.
+		{"br", "br", "br"}, {"BR", "br", "br"}, {"br_BR", "br", "br"}, {"br-br.UTF-8", "br", "br"}, {"br_FR", "", "br"}, {"br_BRA", "", "br"}, {"br_", "", "br"},
+		{"bre", "", "br"}, {"bre_FR", "", "br"}, {"bre-BR", "", "br"}, {"kr", "kr", "kr"}, {"kr_KR", "kr", "kr"}, {"kr_NG", "", "kr"}, {"kau", "", "kr"}, {"kau-NG", "", "kr"},
+		{"kau_KR", "", "kr"}, {"cz_CZ", "cz", "cz"}, {"cz-SK", "", "cz"}, {"gr_GR", "gr", "gr"}, {"gr_CY", "", "gr"}, {"el_CY", "gr", "el"}, {"cze-CZ", "cz", "cs"},
+		{"eng", "en", "en"}, {"en_GB", "en", "en"}, {"eng-US", "en", "en"}, {"french", "fr", ""}, {"fra_CA", "fr", "fr"}, // aliases of the same language, or of a name, change nothing
+		{"jp", "", "jp"},   // a country is no language: not guessed at
+		{"xyz", "", "xyz"}, // not in the table
+		{"german", "", ""}, // nor is a name a code
+		{"frm", "", "frm"}, // Middle French is not French
+		{"fra CA", "", ""}, // not a tag
 		{"fr\u00e9", "", ""}, {"f", "", ""}, {"", "", ""}, {"123", "", ""}, {"-fra", "", ""},
 		{"fra-this-tag-is-longer-than-any-can-be", "", ""},
 	} {

@@ -79,6 +79,12 @@ func hasZone(layout string) bool {
 	return here.Format(layout) != there.Format(layout)
 }
 
+// namesZone says that the zone of a time in the layout is an abbreviation.
+func namesZone(layout string) bool {
+	day := time.Date(2019, time.November, 28, 13, 14, 15, 0, time.UTC)
+	return day.In(time.FixedZone("AAA", 3600)).Format(layout) != day.In(time.FixedZone("BBB", 3600)).Format(layout)
+}
+
 // keepsDates says that every one of the dates survives being written and read in the layout.
 func keepsDates(layout string, years ...int) bool {
 	for _, year := range years {

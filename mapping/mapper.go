@@ -49,6 +49,7 @@ type column struct {
 type verdict struct {
 	reason string
 	policy Policy // in place of the column's own
+	null   bool   // there is a cell, and it reads NULL
 }
 
 // Columns returns the names of the attributes: the key first, then Mapping.Fields, then Mapping.Custom. The slice is the
@@ -100,6 +101,7 @@ func (m *Mapper) Render(dst *Row, rec *Record) {
 		cells[i] = c.render(dst, v, rec)
 	}
 	dst.Key = cells[0]
+	dst.buf = dst.buf[:0]
 }
 
 // render renders v, a value of rec, and does and reports what is to be done about it.
@@ -115,13 +117,14 @@ func (c *column) render(dst *Row, v *Value, rec *Record) []byte {
 	}
 	cell, buf, bad := c.cell(v, rec, dst.buf)
 	dst.buf = buf
-	switch {
-	case cell == nil:
+	if cell == nil {
 		return c.without(dst, v, bad)
-	case bad.reason == ReasonNull:
-		c.report(dst, v, bad.reason, Kept)
-	case bad.reason != "":
+	}
+	if bad.reason != "" {
 		c.report(dst, v, bad.reason, Shortened)
+	}
+	if bad.null {
+		c.report(dst, v, ReasonNull, Kept)
 	}
 	return cell
 }
@@ -173,12 +176,12 @@ func (c *column) without(dst *Row, v *Value, bad verdict) []byte {
 func (c *column) report(dst *Row, v *Value, reason string, action Action) {
 	r := Rejection{Seq: dst.Seq, Line: dst.Line, Field: c.from, Attribute: c.to, Reason: reason, Action: action}
 	if text := c.clock.zone.sourceText(v); text != "" {
-		r.value = &text
+		r.value = func() string { return text }
 	}
 	dst.Rejections = append(dst.Rejections, r)
 }
 
-// cell renders v, a value of rec. There are four ends: a cell; a cell and a reason, which was cut or reads NULL; no cell
+// cell renders v, a value of rec. There are four ends: a cell; a cell that was cut, which is the reason, or reads NULL; no cell
 // and no reason, the value being null or empty; no cell and the reason why the value is invalid. A cell shares memory with
 // v or with the grown buffer.
 func (c *column) cell(v *Value, rec *Record, buf []byte) (cell, grown []byte, bad verdict) {
@@ -301,27 +304,34 @@ func (c *column) textCell(s *subject, buf []byte) (cell, grown []byte, bad verdi
 	if !ok {
 		return nil, buf, verdict{reason: ReasonUTF8}
 	}
-	before := len(text)
-	if text, buf = normal(text, buf); len(text) != before {
-		characters = utf8.RuneCount(text)
+	line := text
+	text, buf = normal(line, buf)
+	if c.key {
+		text = trimMarks(text)
 	}
 	if len(text) == 0 {
 		return nil, buf, verdict{}
 	}
+	if c.key && bytes.ContainsFunc(text, isMark) {
+		return nil, buf, verdict{reason: ReasonInvisible}
+	}
+	if len(text) != len(line) || &text[0] != &line[0] {
+		characters = utf8.RuneCount(text) // other characters may take as many bytes
+	}
 	if c.max > 0 && characters > c.max {
 		if c.long != Cut {
-			return nil, buf, verdict{c.tooLong, c.long}
+			return nil, buf, verdict{reason: c.tooLong, policy: c.long}
 		}
 		text, bad.reason = text[:cutAt(text, c.max)], c.tooLong
 		if slices.Contains(c.transforms, trim) {
 			text = bytes.TrimRightFunc(text, isEdge) // the cut has made a new end
 		}
-	}
-	if readsNull(text) {
-		bad.reason = ReasonNull
-		if c.key {
-			return nil, buf, bad
+		if c.flatten != "" && isJSON(text) {
+			return nil, buf, verdict{reason: c.tooLong, policy: Blank} // it would be read as a list, which it is not
 		}
+	}
+	if bad.null = readsNull(text); bad.null && c.key {
+		return nil, buf, verdict{reason: ReasonNull}
 	}
 	if s.v.k == kindString {
 		// The bytes of a string must not get into hands that could write to them.

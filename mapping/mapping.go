@@ -15,8 +15,9 @@ import (
 type Mapping struct {
 	// Key is the matching key: the attribute that identifies a contact at the destination. A key is never blank, absent,
 	// shortened or made up: a record without a usable key is rejected, and Default, constant and default are refused. A
-	// key of type [Text] is also trimmed, so that white space does not make two contacts of one, and one that reads NULL
-	// is refused.
+	// key of type [Text] is also trimmed, of white space and of invisible marks (zero-width and bidirectional ones), so that
+	// these do not make two contacts of one; one with such a mark inside ([ReasonInvisible]) and one that reads NULL are
+	// refused.
 	Key Field `json:"key"`
 
 	// Fields are the other attributes, in the order of the columns.
@@ -97,8 +98,9 @@ type Field struct {
 	Long Policy `json:"long,omitempty"`
 
 	// Layouts are layouts of package time, tried in order to read text as a [Date] or [DateTime]; other types take none.
-	// Each must hold a year, a month and a day. Defaults to the ISO forms listed at [Date]; when given, those forms are
-	// only read if listed too.
+	// Each must hold a year, a month and a day. A zone is -0700 or Z07:00, never MST: an abbreviation does not say which
+	// zone it is, and package time makes UTC of those it does not know. Defaults to the ISO forms listed at [Date]; when
+	// given, those forms are only read if listed too.
 	Layouts []string `json:"layouts,omitempty"`
 
 	// Layout is the layout of package time that a [Date] or [DateTime] is written in; other types take none. It holds a
@@ -117,7 +119,8 @@ type Field struct {
 	Booleans []string `json:"booleans,omitempty"`
 
 	// Flatten is how a list or an object becomes [Text]: "json" for JSON on one line, without white space between its
-	// tokens and with the members in the order given, or "list" for the elements of a list with Separator between them,
+	// tokens and with the members in the order given (quotes and backslashes inside strings are written \u0022 and \u005c,
+	// which is the same JSON and holds nothing that a reader of quoted files could take for an escape), or "list" for the elements of a list with Separator between them,
 	// null and empty ones left out, booleans as 1 and 0, numbers as they stand; a list or an object inside the list is
 	// invalid. Text that is JSON of a list or an object counts as one where Flatten is set. Without Flatten, a list or an
 	// object is invalid, and text is text.

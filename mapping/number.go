@@ -115,11 +115,26 @@ func appendDigits(buf []byte, neg bool, whole, frac []byte) []byte {
 
 // quickInteger is for digits as they are rendered.
 func quickInteger(_ *column, text []byte, _ *Row) []byte {
+	n := len(text)
+	if n <= 16 && (text[0] != '0' || n == 1) {
+		ok := false
+		switch {
+		case n >= 8:
+			ok = areDigits(wordAt(text, 0)) && areDigits(wordAt(text, n-8))
+		case n >= 4:
+			ok = areDigits(pairOf(text, 0, n-4))
+		default:
+			ok = areDigits(endsOf(text))
+		}
+		if ok {
+			return text
+		}
+	}
 	digits := text
 	if text[0] == '-' {
 		digits = text[1:]
 	}
-	if !isWhole(digits) || len(digits) < len(text) && digits[0] == '0' {
+	if !isWhole(digits) || len(digits) < n && digits[0] == '0' {
 		return nil
 	}
 	return text
@@ -141,6 +156,19 @@ func isWhole(digits []byte) bool {
 
 // quickDecimal is for digits as they are rendered.
 func quickDecimal(c *column, text []byte, _ *Row) []byte {
+	n := len(text)
+	if dot := n - c.places - 1; c.places > 0 && dot >= 1 && n >= 4 && n <= 8 && text[dot] == '.' && (text[0] != '0' || dot == 1) {
+		// With a digit in place of the dot, all of it is digits.
+		var w uint64
+		if n == 8 {
+			w = wordAt(text, 0)
+		} else {
+			w = shortWord(text, zeros)
+		}
+		if areDigits(w ^ ('.'^'0')<<(uint(dot)*8&63)) {
+			return text
+		}
+	}
 	digits := text
 	if text[0] == '-' {
 		digits = text[1:]
@@ -231,6 +259,19 @@ func appendBoolean(buf []byte, v *Value, text []byte) (out []byte, reason string
 	case kindBoolean, kindInteger:
 		if v.n == 0 || v.n == 1 {
 			return append(buf, '0'+byte(v.n)), ""
+		}
+	case kindFloat:
+		if f := math.Float64frombits(uint64(v.n)); f == 0 || f == 1 {
+			return append(buf, '0'+byte(f)), ""
+		}
+	case kindDecimal:
+		neg, whole, frac, ok := splitDecimal(v.bytes())
+		switch {
+		case !ok || !allZeros(frac):
+		case len(whole) == 0:
+			return append(buf, '0'), ""
+		case !neg && len(whole) == 1 && whole[0] == '1':
+			return append(buf, '1'), ""
 		}
 	case kindText, kindString:
 		if b, ok := truth(text); ok {

@@ -11,10 +11,12 @@ import (
 	"unicode/utf8"
 )
 
-// Parse reads a Mapping from JSON, strictly: members that are unknown, repeated or differ in case, and anything after
-// the object, are errors. Every error names the line and column where it was found, counted from 1, the column in bytes.
-// What the mapping says is checked by [Mapping.Bind].
+// Parse reads a Mapping from JSON, strictly: members that are unknown, repeated or differ in case, null in the place of
+// anything, half a surrogate pair in a string, and anything after the object, are errors. A byte order mark at the start is
+// passed over. Every error names the line and column where it was found, counted from 1, the column in bytes. What the
+// mapping says is checked by [Mapping.Bind].
 func Parse(data []byte) (Mapping, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if !utf8.Valid(data) {
 		return Mapping{}, parseError(data, validPrefix(data), "not valid UTF-8")
 	}
@@ -121,6 +123,8 @@ func (w *walker) value(kind string) error {
 	}
 	w.begins[int(w.dec.InputOffset())] = begin
 	switch token {
+	case nil:
+		return parseError(w.data, begin, "null says nothing: leave it out")
 	case json.Delim('['):
 		for w.dec.More() {
 			if err := w.value(kind); err != nil {
@@ -132,7 +136,7 @@ func (w *walker) value(kind string) error {
 			return err
 		}
 	default:
-		return nil
+		return w.whole(begin)
 	}
 	_, err = w.dec.Token() // the end of the array or object
 	return err
@@ -147,6 +151,9 @@ func (w *walker) object(kind string) error {
 		token, err := w.dec.Token()
 		if err != nil {
 			return fmt.Errorf("mapping: %w", err)
+		}
+		if err := w.whole(begin); err != nil {
+			return err
 		}
 		name, _ := token.(string)
 		switch {
@@ -167,6 +174,16 @@ func (w *walker) object(kind string) error {
 	}
 	if known, ok := transformNamed(transform); ok {
 		return w.params(known, seen)
+	}
+	return nil
+}
+
+// whole checks that the token that was read last, if it is a string, has no half of a surrogate pair in it.
+func (w *walker) whole(begin int) error {
+	if token := w.data[begin:w.dec.InputOffset()]; token[0] == '"' {
+		if _, ok := appendUnescaped(nil, token[1:len(token)-1]); !ok {
+			return parseError(w.data, begin, "half of a surrogate pair: a character beyond U+FFFF is two \\u escapes, or itself")
+		}
 	}
 	return nil
 }

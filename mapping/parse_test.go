@@ -38,6 +38,13 @@ func TestParseRoundTrip(t *testing.T) {
 	}
 }
 
+func TestParseByteOrderMark(t *testing.T) {
+	m, err := mapping.Parse([]byte("\ufeff{\"zone\": \"\\ud83d\\ude00\"}"))
+	if err != nil || m.Zone != "😀" {
+		t.Errorf("zone %q, %v", m.Zone, err)
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"nothing", "", "line 1, column 1: unexpected end"},
@@ -46,6 +53,17 @@ func TestParseErrors(t *testing.T) {
 		{"something behind", "{}\n{}", "line 2, column 1: invalid character '{' after"},
 		{"not an object", " []", "line 1, column 2: a mapping is an object"},
 		{"null", "null", "line 1, column 1: a mapping is an object"},
+		{"null for the key", `{"key": null}`, "line 1, column 9: null says nothing: leave it out"},
+		{"null for a list", "{\n\"fields\": null}", "line 2, column 11: null says nothing"},
+		{"null in a list", `{"fields": [null]}`, "line 1, column 13: null says nothing"},
+		{"null for a name", `{"key": {"from": null}}`, "line 1, column 18: null says nothing"},
+		{"null in a list of names", `{"custom": ["a", null]}`, "line 1, column 18: null says nothing"},
+		{"null for a number", `{"key": {"places": null}}`, "line 1, column 20: null says nothing"},
+		{"null among values", `{"key": {"transforms": [{"name": "map", "values": {"a": null}}]}}`, "line 1, column 57: null says nothing"},
+		{"half a pair", `{"key": {"from": "\ud800"}}`, "line 1, column 18: half of a surrogate pair"},
+		{"half a pair among values", `{"key": {"transforms": [{"name": "map", "values": {"a\udc00": "b"}}]}}`, "line 1, column 52: half of a surrogate pair"},
+		{"after a byte order mark", "\ufeff{\"Key\": {}}", `line 1, column 2: unknown member "Key"`},
+		{"two byte order marks", "\ufeff\ufeff{}", "line 1, column 1: invalid character"},
 		{"unknown member", "{\n \"keys\": {}}", `line 2, column 2: unknown member "keys" of a mapping`},
 		{"unknown member of a field", `{"fields": [{"from": "a"}, {"form": "b"}]}`, `line 1, column 29: unknown member "form" of a field`},
 		{"unknown member of a transform", `{"key": {"transforms": [{"n": "trim"}]}}`, `line 1, column 26: unknown member "n" of a transform`},

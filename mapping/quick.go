@@ -74,6 +74,17 @@ const (
 
 func wordAt(text []byte, at int) uint64 { return binary.LittleEndian.Uint64(text[at:]) }
 
+// pairOf has the four bytes of text at i and those at j.
+func pairOf(text []byte, i, j int) uint64 {
+	return uint64(binary.LittleEndian.Uint32(text[i:])) | uint64(binary.LittleEndian.Uint32(text[j:]))<<32
+}
+
+// endsOf has the bytes of text, which has one to three, some of them more than once.
+func endsOf(text []byte) uint64 {
+	n := len(text)
+	return uint64(text[0])*0x010101<<40 | uint64(text[n/2])<<32 | uint64(text[n-1])*ones>>32
+}
+
 // shortWord is the word of text, which has fewer than eight bytes, with fill behind.
 func shortWord(text []byte, fill uint64) uint64 {
 	n := uint(len(text))

@@ -250,15 +250,25 @@ func modelPhone(buf, text []byte) (out []byte, reason string) {
 		}
 		i += size
 	}
-	number := buf[start:]
-	if len(number) < 2+7 || len(number) > 2+15 || number[0] != '0' || number[1] != '0' || number[2] == '0' {
+	number := string(buf[start:])
+	if len(number) < 2+7 || len(number) > 2+15 || number[:2] != "00" || number[2] == '0' {
 		return buf[:start], ReasonPhone
+	}
+	for code := range strings.FieldsSeq("30 31 32 33 34 36 40 41 43 44 45 46 47 48 49 350 351 352 353 354 355 356 357 358 359 370 371 372 373 374 375 376 377 380 381 382 383 385 386 387 389 420 421 423") {
+		if strings.HasPrefix(number[2:], code+"0") {
+			return buf[:start], ReasonPhone
+		}
+	}
+	for code := range strings.FieldsSeq("39 378 225 241 242") {
+		if trunk && strings.HasPrefix(number[2:], code) {
+			return buf[:start], ReasonPhone
+		}
 	}
 	return buf, ""
 }
 
 // modelNull is readsNull without a look at the first letters.
 func modelNull(text []byte) bool {
-	t := bytes.TrimSpace(text)
+	t := bytes.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || isMark(r) })
 	return len(t) == 4 && t[0]|0x20 == 'n' && t[1]|0x20 == 'u' && t[2]|0x20 == 'l' && t[3]|0x20 == 'l'
 }

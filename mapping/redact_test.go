@@ -2,10 +2,12 @@ package mapping_test
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -45,24 +47,49 @@ func TestNothingShowsAValue(t *testing.T) {
 	}
 	for name, thing := range things {
 		var out bytes.Buffer
+		if data, ok := thing.(encoding.TextMarshaler); ok {
+			text, err := data.MarshalText()
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			out.Write(text)
+		}
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%50.40s"} {
 			fmt.Fprintf(&out, verb+"\n", thing)
 		}
 		slog.New(slog.NewTextHandler(&out, nil)).Info("m", "thing", thing)
-		if !strings.HasPrefix(name, "row") { // the cells are what a row is for
-			slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "thing", thing)
-			data, err := json.Marshal(thing)
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			out.Write(data)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("m", "thing", thing)
+		data, err := json.Marshal(thing)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
+		out.Write(data)
 		for _, form := range forms {
 			if strings.Contains(out.String(), form) {
 				t.Errorf("%s shows %q:\n%s", name, form, &out)
 			}
 		}
 	}
+	// A rejection keeps its value from everything, even a printer that follows all pointers.
+	var deep strings.Builder
+	for _, thing := range []any{&row.Rejections[0], hidden{row.Rejections[0]}} {
+		follow(&deep, reflect.ValueOf(thing))
+		for _, verb := range []string{"%p", "%w", "%s", "%x", "%+v"} {
+			fmt.Fprintf(&deep, verb, thing)
+		}
+	}
+	// What a row is made of holds what was rejected: only cells may show, and all these are blank.
+	lone := three(t, mapping.Field{Type: mapping.Integer}, mapping.Options{})
+	lone.Render(&row, &mapping.Record{Values: []mapping.Value{mapping.StringValue("k"), mapping.StringValue(secret), {}, {}}})
+	for _, verb := range []string{"%v", "%+v", "%x", "%s"} {
+		fmt.Fprintf(&deep, verb, struct{ row mapping.Row }{row})
+	}
+	for _, form := range forms {
+		if strings.Contains(deep.String(), form) {
+			t.Errorf("reflection shows %q:\n%s", form, &deep)
+		}
+	}
+
 	refused := three(t, mapping.Field{Transforms: []mapping.Transform{{Name: "func", Func: "no"}}}, mapping.Options{Funcs: funcs()})
 	refused.Render(&row, &mapping.Record{Values: []mapping.Value{mapping.StringValue("k"), mapping.StringValue(secret), {}, {}}})
 	if r := row.Rejections[0]; r.Reason != mapping.ReasonFunc || r.Value() != secret {
@@ -74,12 +101,33 @@ func TestNothingShowsAValue(t *testing.T) {
 	}
 }
 
+// follow writes all that reflection can reach from v.
+func follow(out *strings.Builder, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			follow(out, v.Elem())
+		}
+	case reflect.Struct:
+		for _, field := range v.Fields() {
+			follow(out, field)
+		}
+	case reflect.String:
+		fmt.Fprintf(out, "%q ", v.String())
+	default:
+		fmt.Fprintf(out, "%s ", v.Kind())
+	}
+}
+
 func TestFormats(t *testing.T) {
 	r := mapping.Rejection{Seq: 3, Line: 5, Field: "mail", Attribute: "email", Reason: mapping.ReasonEmail, Action: mapping.Rejected}
 	if got, want := fmt.Sprintf("%v", r), `record 3, line 5, field "mail": not an e-mail address: rejected`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	data, err := json.Marshal(r)
+	if row, err := json.Marshal(&mapping.Row{Seq: 3, Key: []byte("k"), Cells: [][]byte{[]byte("k")}}); err != nil || string(row) != `"Row(record 3, 1 cells, 0 rejections)"` {
+		t.Errorf("a row is encoded as %s, %v", row, err)
+	}
 	if want := `{"seq":3,"line":5,"field":"mail","attribute":"email","reason":"not an e-mail address","action":"rejected"}`; err != nil || string(data) != want {
 		t.Errorf("got %s, want %s", data, want)
 	}

@@ -6,6 +6,10 @@ import (
 )
 
 // Row is a rendered record. The zero Row is ready for use; reuse it, one per goroutine.
+//
+// Formatting it, logging it with log/slog and encoding it as text or JSON show what String does. The cells do show where
+// package fmt, or slog by way of it, meets a Row in an unexported field of another type, for the verbs %p and %w, which no
+// Row has, and to encoders that look at nothing but fields, such as encoding/gob.
 type Row struct {
 	Seq, Line int64 // of the record
 
@@ -24,7 +28,7 @@ type Row struct {
 	// OK is false when the record as a whole is rejected. The cells that could be rendered are there all the same.
 	OK bool
 
-	buf []byte
+	buf []byte // empty between two calls of Render: what it is made of may be values that were rejected
 }
 
 // String says which record the row is of, never what is in it.
@@ -37,6 +41,9 @@ func (r Row) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(r.String())) }
 
 // LogValue is String.
 func (r Row) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// MarshalText is String, so that encoding a Row shows no cell. It cannot be read back.
+func (r Row) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // Action is what was done about a value.
 type Action string
@@ -65,7 +72,7 @@ const (
 	ReasonPhone       = "not an international phone number"
 	ReasonEmail       = "not an e-mail address"
 	ReasonEmailLength = "an e-mail address with a part that is too long"
-	ReasonInvisible   = "an e-mail address with an invisible character in it"
+	ReasonInvisible   = "an e-mail address or a key with an invisible character in it"
 	ReasonLists       = "not a list of signed ids from 0 to 63"
 	ReasonFlatten     = "a list or an object: set flatten of its field to say how it becomes text"
 	ReasonJSON        = "not valid JSON"
@@ -77,7 +84,8 @@ const (
 )
 
 // Rejection is one thing found wrong with a record. It holds the offending value, which it shows nowhere but through
-// [Rejection.Value]: formatting, logging and encoding it are safe.
+// [Rejection.Value]: formatting, logging and encoding it are safe, whatever it is part of and whatever the verb. Two
+// Rejections cannot be compared with ==.
 type Rejection struct {
 	Seq       int64  `json:"seq"`
 	Line      int64  `json:"line,omitempty"`
@@ -86,7 +94,7 @@ type Rejection struct {
 	Reason    string `json:"reason"`
 	Action    Action `json:"action"`
 
-	value *string // a pointer, so that no formatter that goes by reflection shows it either
+	value func() string // nil for none; a function, so that nothing that goes by reflection shows it either
 }
 
 // Value returns the text of the offending value: personal data, to be shown to those who may see it only. It is empty
@@ -95,7 +103,7 @@ func (r Rejection) Value() string {
 	if r.value == nil {
 		return ""
 	}
-	return *r.value
+	return r.value()
 }
 
 // String says what was wrong and where, without the value.

@@ -1,8 +1,6 @@
 package mapping
 
 import (
-	"bytes"
-	"encoding/binary"
 	"unicode"
 	"unicode/utf8"
 )
@@ -19,9 +17,9 @@ func quickText(_ *column, text []byte, _ *Row) []byte {
 		}
 		odd |= oddities(wordAt(text, n-8))
 	case n >= 4:
-		odd = oddities(uint64(binary.LittleEndian.Uint32(text)) | uint64(binary.LittleEndian.Uint32(text[n-4:]))<<32)
+		odd = oddities(pairOf(text, 0, n-4))
 	default:
-		odd = oddities(spaces&^0xffffff | uint64(text[0])<<16 | uint64(text[n/2])<<8 | uint64(text[n-1]))
+		odd = oddities(endsOf(text))
 	}
 	if odd != 0 && !isPlainLine(text) {
 		return nil
@@ -152,6 +150,8 @@ func cutAt(text []byte, limit int) int {
 func extends(r rune) bool {
 	return r >= 0x300 && (unicode.Is(unicode.M, r) ||
 		r == zeroWidthJoiner || r == 0x200c ||
+		r == 0xe33 || r == 0xeb3 || // vowel signs of Thai and Lao that count as letters
+		r == 0xff9e || r == 0xff9f || // voicing marks of half-width katakana
 		r >= 0x1f3fb && r <= 0x1f3ff || // skin tones
 		r >= 0xe0020 && r <= 0xe007f) // tags
 }
@@ -175,12 +175,12 @@ func partsFlag(before []byte, next rune) bool {
 
 func isRegional(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }
 
-// readsNull says that text is the word NULL.
+// readsNull says that text is the word NULL, whatever white space and invisible marks are around it.
 func readsNull(text []byte) bool {
 	if len(text) < 4 || text[0] > ' ' && text[0] < utf8.RuneSelf && (text[0]|0x20 != 'n' || text[1]|0x20 != 'u') {
 		return false
 	}
-	t := bytes.TrimSpace(text)
+	t := trimMarks(text)
 	return len(t) == 4 && t[0]|0x20 == 'n' && t[1]|0x20 == 'u' && t[2]|0x20 == 'l' && t[3]|0x20 == 'l'
 }
 

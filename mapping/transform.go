@@ -74,7 +74,8 @@ type Func struct {
 
 	// Apply appends to dst, which is empty, what becomes of text, and returns it. An error makes the value invalid; its
 	// text is shown nowhere, as it may quote the value, and [Mapping.Bind] may call Apply to check a Field's Default.
-	// Apply must be safe for concurrent use, give the same result for the same text, and neither modify nor keep text.
+	// Apply must be safe for concurrent use, give the same result for the same text, and neither keep text nor write to it:
+	// text may be the memory of the source, or of a string.
 	Apply func(dst, text []byte) ([]byte, error)
 }
 

@@ -15,16 +15,18 @@ const (
 	// one space each; other control characters, and U+FEFF at the start, are dropped. White space at the ends is kept.
 	// What is left is normalised (Unicode form NFC). Text that is too long then is cut at a character, earlier when the cut
 	// would part a letter from its combining marks or break a joined sequence, and reported as [Shortened]; Field.Long may
-	// say otherwise. Text that is nothing but the word NULL, in any case, is rendered as it is and reported as [Kept]: some
-	// destinations take it for a missing value.
+	// say otherwise, and where Flatten is set, text of which the cut would make JSON of a list or an object is left blank.
+	// Text that is nothing but the word NULL, in any case, white space and invisible marks apart, is rendered as it is and
+	// reported as [Kept]: some destinations take it for a missing value.
 	// Integers, decimals and floats are written plainly, without an exponent; booleans as 1 and 0; dates as [Date] and
 	// date-times as [DateTime] render them by default; lists and objects as Field.Flatten says.
 	//
 	// Invalid: [ReasonUTF8], [ReasonFinite], [ReasonDecimal] and [ReasonDate] (for values that are none), [ReasonFlatten],
-	// [ReasonJSON], [ReasonList]; for a key also [ReasonNull] and "longer than 100 characters".
+	// [ReasonJSON], [ReasonList]; for a key also [ReasonNull], [ReasonInvisible] and "longer than 100 characters".
 	Text Type = "text"
 
-	// Integer is an optional sign and up to 30 digits; a fraction of zeros is accepted ("12.00"). Rendered without "+",
+	// Integer is an optional sign and up to 30 digits; a fraction of zeros is accepted ("12.00"), and so are a dot without
+	// one ("12.") and a fraction alone (".0"). Rendered without "+",
 	// leading zeros or "-0". Booleans are 1 and 0; decimals and floats must be whole.
 	//
 	// Invalid: [ReasonInteger], [ReasonDigits], [ReasonFinite].
@@ -37,8 +39,8 @@ const (
 	// Invalid: [ReasonDecimal], [ReasonDigits], [ReasonFinite].
 	Decimal Type = "decimal"
 
-	// Boolean is rendered 1 or 0, or as Field.Booleans says, from booleans, the integers 1 and 0, and the texts 1, true, t,
-	// yes, y, 0, false, f, no and n in any case.
+	// Boolean is rendered 1 or 0, or as Field.Booleans says, from booleans, the numbers 1 and 0 (integers, decimals and floats:
+	// 1, 1.00), and the texts 1, true, t, yes, y, 0, false, f, no and n in any case.
 	//
 	// Invalid: [ReasonBoolean].
 	Boolean Type = "boolean"
@@ -49,7 +51,8 @@ const (
 	//	2006-01-02   20060102
 	//	2006-01-02T15:04   2006-01-02T15:04:05   2006-01-02T15:04:05.999
 	//
-	// where T may be a space and a date-time may end in a zone: Z, +hh, +hhmm or +hh:mm. Without one it is in the
+	// where T may be a space, the dot before the fraction a comma, and a date-time may end in a zone: Z, +hh, +hhmm or
+	// +hh:mm. Without one it is in the
 	// field's zone already. Years are 1 to 9999; dates that do not exist, "0000-00-00" among them, are invalid.
 	//
 	// Invalid: [ReasonDate].
@@ -69,12 +72,23 @@ const (
 	// this one is put in its place and the value looked up again. Where no Values are given, it is the first part if that
 	// has two or three letters, two where there are two. The name of a language or of a country is invalid.
 	//
+	// A code of two letters that an alias of another language leads to is the destination's own: where "cs" leads to "cz",
+	// "ko" to "kr" and "pt_br" to "br", these three are Czech, Korean and Brazilian Portuguese, and not what ISO 639 means by
+	// "kr" (Kanuri) and "br" (Breton). Such a code is taken alone, or with a region of the same two letters (kr, kr_KR,
+	// br_BR). With any other part behind it, and for a code of three letters that comes down to it, it is invalid: kr_NG,
+	// br_FR, kau, bre.
+	//
 	// Invalid: [ReasonLanguage].
 	Language Type = "language"
 
 	// Phone is an international number, rendered "00", country code, number. "+" at the start is read as "00"; spaces
 	// (the no-break ones too), dots, dashes, slashes, parentheses and a trunk zero written "(0)" are dropped. Anything
 	// else, a national number above all, is invalid. There are 7 to 15 digits after the 00, the first not 0.
+	//
+	// A trunk zero without parentheses ("+33 06 39 98 01 17") is invalid for the country codes of Europe whose numbers never
+	// begin with 0: 30 to 34, 36, 40, 41, 43 to 49, 350 to 359, 370 to 377, 380 to 383, 385 to 387, 389, 420, 421 and 423;
+	// elsewhere a zero is taken for part of the number. A "(0)" is invalid where the zero is part of the number, and must not
+	// be dropped: 39 (Italy), 378, 225, 241 and 242.
 	//
 	// Invalid: [ReasonPhone].
 	Phone Type = "phone"
@@ -104,7 +118,7 @@ type Attribute struct {
 	Name string
 	Type Type
 
-	// Max is the most characters (code points) of a cell; 0 is no limit.
+	// Max is the most characters (code points) of a cell; 0 is no limit, and in [Options].Custom it is CustomMax.
 	Max int
 
 	// Key says that the attribute may be the matching key.
@@ -113,7 +127,8 @@ type Attribute struct {
 	// Values are the codes that a [Language] attribute takes; nil is any.
 	Values []string
 
-	// Aliases lead from other spellings of a Language to one of Values, e.g. "cs" to "cz" or "pt_br" to "br".
+	// Aliases lead from other spellings of a Language to one of Values, e.g. "cs" to "cz" or "pt_br" to "br". What they say
+	// of the codes they lead to is at [Language].
 	Aliases map[string]string
 }
 

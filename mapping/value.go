@@ -13,7 +13,12 @@ import (
 )
 
 // Value is one value of a record: null, text, an integer, a decimal, a float, a boolean, a date, a date-time, or the JSON
-// of a list or an object. It is small and copied freely. The zero Value is null. Its content shows in no formatting, log or encoding.
+// of a list or an object. It is small and copied freely. The zero Value is null.
+//
+// Formatting it, logging it with log/slog and encoding it as JSON show its kind at most. What goes by reflection cannot be
+// kept from the fields of a Value: numbers, booleans, dates and the lengths of texts show where package fmt, or slog by
+// way of it, meets a Value in an unexported field of another type, and for the verbs %p and %w, which no Value has; a
+// printer that follows pointers sees the first byte of a text too. Do not print what holds Values.
 type Value struct {
 	p *byte // text, decimal and JSON: the first byte; a pointer, so that reflection shows no content
 	n int64 // text, decimal and JSON: the length; integer; float: the bits; boolean: 0 or 1; date: yyyymmdd; date-time: Unix seconds
