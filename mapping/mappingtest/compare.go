@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/unicode/norm"
 )
 
 // comparison finds where rows differ from a golden file.
@@ -22,6 +24,7 @@ type comparison struct {
 }
 
 type difference struct {
+	at          int // of the pairs
 	record      string
 	golden, now *outcome // nil when the record is not there
 	whole       string   // what has become of the record, if anything
@@ -36,26 +39,27 @@ const (
 	gone        = "in the golden file only"
 )
 
-func (c *comparison) compare(golden, rows []goldenRow) {
+// compare compares the rows with those of the golden file that they belong to, one for each row.
+func (c *comparison) compare(golden, rows []goldenRow, belongs []*goldenRow) {
 	c.changed, c.whole, c.alike = make(map[string]int), make(map[string]int), make(map[string]int)
-	before := make(map[string]*outcome)
-	for i := range golden {
-		before[golden[i].Record] = &golden[i].outcome
-	}
-	now := make(map[string]bool)
+	known := make(map[*goldenRow]bool)
 	for i := range rows {
-		name := rows[i].Record
-		now[name] = true
-		c.record(difference{record: name, golden: before[name], now: &rows[i].outcome})
+		d := difference{record: rows[i].Record, now: &rows[i].outcome}
+		if belongs[i] != nil {
+			known[belongs[i]] = true
+			d.golden = &belongs[i].outcome
+		}
+		c.record(d)
 	}
 	for i := range golden {
-		if name := golden[i].Record; !now[name] {
-			c.record(difference{record: name, golden: &golden[i].outcome})
+		if !known[&golden[i]] {
+			c.record(difference{record: golden[i].Record, golden: &golden[i].outcome})
 		}
 	}
 }
 
 func (c *comparison) record(d difference) {
+	d.at = c.records
 	c.records++
 	switch {
 	case d.golden == nil:
@@ -116,7 +120,7 @@ func (c *comparison) text(shown int) string {
 	some := c.some(shown)
 	fmt.Fprintf(&text, "%d of them (-golden +now; an attribute that is not there is absent):\n", len(some))
 	for _, d := range some {
-		fmt.Fprintf(&text, "record %s%s:\n%s", d.record, c.aside(d), cmp.Diff(d.golden.flat(), d.now.flat()))
+		fmt.Fprintf(&text, "record %s%s:\n%s", d.record, c.aside(d), diffTexts(d.golden.flat(), d.now.flat()))
 	}
 	fmt.Fprintf(&text, "If all this is meant, run the test with %s=1 and review the file.", UpdateEnv)
 	return text.String()
@@ -132,11 +136,7 @@ func (c *comparison) some(n int) (picked []difference) {
 			}
 		}
 	}
-	at := make(map[string]int)
-	for i, d := range c.different {
-		at[d.record] = i
-	}
-	slices.SortFunc(picked, func(a, b difference) int { return at[a.record] - at[b.record] })
+	slices.SortFunc(picked, func(a, b difference) int { return a.at - b.at })
 	return picked
 }
 
@@ -180,6 +180,23 @@ func (o *outcome) flat() map[string]string {
 		all[attribute+" (reported)"] = said
 	}
 	return all
+}
+
+// diffTexts is cmp.Diff for texts by name. Two that look the same, being other forms of the same characters in Unicode, are
+// shown with escapes.
+func diffTexts(a, b map[string]string) string {
+	a, b = maps.Clone(a), maps.Clone(b)
+	for name, text := range a {
+		if other, ok := b[name]; ok && other != text && norm.NFKC.String(text) == norm.NFKC.String(other) {
+			a[name], b[name] = escape(text), escape(other)
+		}
+	}
+	return cmp.Diff(a, b)
+}
+
+func escape(text string) string {
+	quoted := strconv.QuoteToASCII(text)
+	return quoted[1 : len(quoted)-1]
 }
 
 func count(records int) string {

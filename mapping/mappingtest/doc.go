@@ -21,9 +21,9 @@
 //	{"record":"bad phone","cells":{"cellphone":"","email":"ann@example.net"},"reports":{"cellphone":"not an international phone number: blanked"}}
 //	{"record":"no e-mail","rejected":true,"reports":{"email":"no value: rejected"}}
 //
-// An empty cell is "", an absent one is not there, and a record that is rejected has no cells. With the environment
-// variable [UpdateEnv] set to 1 the files are written instead of compared; look at what has changed in them before you
-// commit them.
+// An empty cell is "", an absent one is not there, and a record that is rejected has no cells. Members have exactly these
+// names, each of them once. With the environment variable [UpdateEnv] set to 1 the files are written instead of compared;
+// look at what has changed in them before you commit them.
 //
 // # Values in the open
 //

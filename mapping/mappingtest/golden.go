@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -30,13 +29,15 @@ func (k *Kit) Golden(path string, records map[string]map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(records)) {
 		rows = append(rows, goldenOf(name, k.Row(records[name])))
 	}
-	k.check(path, rows, len(rows))
+	k.check(path, rows, byName, len(rows))
 }
 
-// Sample renders a segment and compares it with the golden file of an earlier time, record by record in their order. It
-// fails the test when any record renders to something else, and says which attributes have changed in how many records,
-// with the first differences. The mapping is bound to the segment's own fields. A segment without records fails the test,
-// as does one that cannot be read, and a file that is missing, empty or not as described at the top of the package.
+// Sample renders a segment and compares it with the golden file of an earlier time. Records belong together that have
+// the same key, where no other has it on its side, and the rest, such as those without a usable key, by where they are
+// between these; so a record more or less does not make others differ. It fails the test when any record renders to
+// something else, and says which attributes have changed in how many records, with the first differences. The mapping is
+// bound to the segment's own fields. A segment without records fails the test, as does one that cannot be read, and a
+// file that is missing, empty or not as described at the top of the package.
 //
 // All rows are held in memory: a sample has some thousand records, not millions.
 func (k *Kit) Sample(path string, segment mapping.Source) {
@@ -55,15 +56,16 @@ func (k *Kit) Sample(path string, segment mapping.Source) {
 		}
 		mapper.Render(&row, rec)
 		rows = append(rows, goldenOf(strconv.Itoa(len(rows)+1), rowOf(columns, &row)))
+		rows[len(rows)-1].key = string(row.Key)
 	}
-	k.check(path, rows, shownDifferences)
+	k.check(path, rows, k.byKey, shownDifferences)
 }
 
 // shownDifferences is how many records of a sample are shown.
 const shownDifferences = 5
 
-// check compares rows with the file, or writes it.
-func (k *Kit) check(path string, rows []goldenRow, shown int) {
+// check compares rows with the file, by what finds the line of the file that each row belongs to, or writes it.
+func (k *Kit) check(path string, rows []goldenRow, belong func(golden, rows []goldenRow) []*goldenRow, shown int) {
 	k.t.Helper()
 	if len(rows) == 0 {
 		k.t.Fatalf("mappingtest: there is no record to compare with %s", path)
@@ -80,7 +82,7 @@ func (k *Kit) check(path string, rows []goldenRow, shown int) {
 		k.t.Fatalf("mappingtest: %v", err)
 	}
 	c := comparison{key: k.mapping.Key.To, order: k.mapper.Columns()}
-	c.compare(golden, rows)
+	c.compare(golden, rows, belong(golden, rows))
 	if len(c.different) > 0 {
 		k.t.Errorf("mappingtest: %s: %s", path, c.text(shown))
 	}
@@ -93,6 +95,8 @@ const wholeRecord = "(record)"
 type goldenRow struct {
 	Record string `json:"record"`
 	outcome
+
+	key string // of a sample; a golden file tells that of records that are not rejected only
 }
 
 // outcome is what is compared.
@@ -153,14 +157,9 @@ func readGolden(path string) (rows []goldenRow, err error) {
 		if l = bytes.TrimSpace(l); len(l) == 0 {
 			continue
 		}
-		dec := json.NewDecoder(bytes.NewReader(l))
-		dec.DisallowUnknownFields()
-		var row goldenRow
-		if err := dec.Decode(&row); err != nil {
+		row, err := parseGolden(l)
+		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
-		}
-		if _, err := dec.Token(); err != io.EOF {
-			return nil, fmt.Errorf("%s:%d: there is more than one JSON object on the line", path, line)
 		}
 		if first, ok := seen[row.Record]; ok {
 			return nil, fmt.Errorf("%s:%d: record %q stands on line %d already", path, line, row.Record, first)

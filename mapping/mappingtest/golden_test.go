@@ -127,7 +127,7 @@ func TestGoldenUnusable(t *testing.T) {
 		{"empty", "", "holds no record"},
 		{"blank", "\n \n", "holds no record"},
 		{"not JSON", "email;firstname\n", ":1: "},
-		{"an unknown member", `{"record":"a"}` + "\n" + `{"record":"b","cell":{}}`, ":2: json: unknown field"},
+		{"an unknown member", `{"record":"a"}` + "\n" + `{"record":"b","cell":{}}`, ":2: unknown field"},
 		{"two objects on a line", `{"record":"a"} {"record":"b"}`, "more than one JSON object"},
 		{"a record twice", `{"record":"a"}` + "\n" + `{"record":"a"}`, `:2: record "a" stands on line 1 already`},
 	} {

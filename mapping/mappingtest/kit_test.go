@@ -117,6 +117,15 @@ func TestRow(t *testing.T) {
 			k.Row(map[string]any{"mail": "a@b.fr"}).Reports("tier", mapping.ReasonNull, mapping.Kept)
 		},
 			[]string{"nothing was reported"}},
+		{"nothing found wrong", func(k *kit) {
+			k.Row(map[string]any{"mail": "a@b.fr", "mobile": "+33639980117"}).Clean().Want(map[string]string{"email": "a@b.fr"})
+		}, nil},
+		{"something found wrong", func(k *kit) { k.Row(map[string]any{"mail": "a@b.fr", "tier": "platinum"}).Clean() },
+			[]string{"want nothing to be reported", "tier: longer than 5 characters: shortened"}},
+		{"a rejected record is not clean", func(k *kit) { k.Row(nil).Clean() }, []string{"email: no value: rejected"}},
+		{"texts that look the same are told apart", func(k *kit) {
+			k.Row(map[string]any{"mail": "a@b.fr", "first_name": "Zoe\u0308"}).Want(map[string]string{"firstname": "Zoe\u0308", "tier": "é"})
+		}, []string{`"firstname": ` + "`Zoe\\u0308`", `"firstname": ` + "`Zo\\u00eb`", `"tier": "é"`}},
 		{"a field that the segment lacks", func(k *kit) { k.Row(map[string]any{"email": "a@b.fr"}) },
 			[]string{`the record has a field "email"`, `"mail"`}},
 		{"a value of a type that no source gives", func(k *kit) { k.Row(map[string]any{"tier": make(chan int)}) },

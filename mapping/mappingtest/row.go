@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/spliosync/spliosync/mapping"
 )
 
@@ -80,7 +78,7 @@ func (r Row) compare(want, got map[string]string) {
 		r.t.Errorf("mappingtest: the record is rejected, want a row\n%s", r.details())
 		return
 	}
-	if diff := cmp.Diff(cells, got); diff != "" {
+	if diff := diffTexts(cells, got); diff != "" {
 		r.t.Errorf("mappingtest: the row is another one (-want +got; an attribute that is not there is absent):\n%s%s", diff, r.details())
 	}
 }
@@ -97,6 +95,16 @@ func (r Row) Reports(attribute, reason string, action mapping.Action) Row {
 		r.t.Errorf("mappingtest: a report about attribute %q is wanted, but the mapping has none of this name: its attributes are %q", attribute, r.columns)
 	case !found:
 		r.t.Errorf("mappingtest: want the report %q\n%s", report(attribute, reason, action), r.details())
+	}
+	return r
+}
+
+// Clean fails the test unless nothing at all was found wrong with the record: no value was rejected, blanked, left out or
+// shortened, nor kept as worth a look.
+func (r Row) Clean() Row {
+	r.t.Helper()
+	if len(r.Rejections) > 0 {
+		r.t.Errorf("mappingtest: want nothing to be reported\n%s", r.details())
 	}
 	return r
 }

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +16,10 @@ import (
 
 // CSVOptions say how CSV text is written. The zero value reads a file with a header and finds out the rest by itself.
 type CSVOptions struct {
-	// Comma separates the fields. Zero finds it: of ";", ",", tab and "|", the one that is most often in the first line
-	// outside quotes, or rather the one that makes as many fields as Header has names; ";" when there is none of them.
+	// Comma separates the fields. Zero is the one that a first line such as sep=; declares, which Excel writes and reads.
+	// Such a line is neither header nor record; one that declares another separator than Comma is an error. Without it,
+	// zero finds the separator: of ";", ",", tab and "|", the one that is most often in the first line outside quotes, or
+	// rather the one that makes as many fields as Header has names; ";" when there is none of them.
 	Comma rune
 
 	// Header names the fields of a file whose first line is a record already. Nil reads the names from the first line.
@@ -40,7 +43,7 @@ type CSVOptions struct {
 	//	"windows-1252"  Windows-1252, what Excel calls "CSV" in Western Europe
 	//	"iso-8859-1"    read as Windows-1252, which has all of it but control characters
 	//
-	// A mark is never part of the text; one of another encoding than the one given stops the reading. What has no
+	// A mark is never part of the text, nor is a second one; one of another encoding than the one given stops the reading. What has no
 	// meaning in an encoding, half a surrogate pair or an unassigned byte, comes out as bytes that are not UTF-8, like
 	// invalid UTF-8 itself: nothing is replaced, and the mapping reports the value.
 	Encoding string
@@ -52,13 +55,14 @@ type CSVOptions struct {
 // lines between records are skipped over. A record with another number of fields than the header is rejected alone with
 // [ErrFieldCount], and its Values are the fields that it has; one with a misplaced quote within its line with [ErrQuote],
 // its only value being the line. A quote that leads on to other lines before it goes wrong, a record above 16 MiB, gzip
-// that is damaged or cut short, a failing reader, no header line and a header that is not UTF-8 stop the reading. Text is
-// not checked otherwise: that is for the mapping.
+// that is damaged, cut short or followed by something else, a failing reader, no header line, a header that is not UTF-8
+// and lines that end in CR alone stop the reading. Text is not checked otherwise: that is for the mapping.
 //
 // Values share a buffer of a few hundred KiB, which grows to hold a longer record.
 func CSV(r io.Reader, o CSVOptions) mapping.Source {
 	o.Header = slices.Clone(o.Header)
-	return &stream{text: &csvText{r: r, o: o}}
+	in := &input{r: r}
+	return &stream{in: in, text: &csvText{r: in, o: o}}
 }
 
 // CSVFile reads the CSV text in a file, in the way of [CSV]. The file is opened each time that Records is ranged over, so
@@ -80,7 +84,7 @@ type csvText struct {
 
 func (s *csvText) header() ([]string, error) {
 	var problems []error
-	if c := s.o.Comma; c != 0 && (c == '"' || c == '\r' || c == '\n' || c == 0xfeff || !utf8.ValidRune(c) || c == utf8.RuneError) {
+	if c := s.o.Comma; c != 0 && !separates(c) {
 		problems = append(problems, fmt.Errorf("source: %sComma is %q, which cannot separate fields", s.name, c))
 	}
 	decoded, err := newText(s.r, s.o.Encoding)
@@ -91,8 +95,12 @@ func (s *csvText) header() ([]string, error) {
 		return nil, errors.Join(problems...)
 	}
 	s.split.r, s.split.lazy = decoded, s.o.LazyQuotes
-	if s.o.Comma != 0 {
-		s.split.comma = []byte(string(s.o.Comma))
+	said := declared(&s.split)
+	if s.o.Comma != 0 && said != 0 && said != s.o.Comma {
+		return nil, fmt.Errorf("source: %sthe first line says that %q separates the fields, and Comma is %q", s.name, said, s.o.Comma)
+	}
+	if comma := cmp.Or(s.o.Comma, said); comma != 0 {
+		s.split.comma = []byte(string(comma))
 	} else {
 		s.split.comma = []byte(detect(&s.split, len(s.o.Header)))
 	}
@@ -106,7 +114,15 @@ func (s *csvText) header() ([]string, error) {
 	return names, nil
 }
 
+// lineEnds is the error of a text whose lines end in CR alone: all of it would pass for the header.
+func (s *csvText) lineEnds() error {
+	return fmt.Errorf("source: %sits lines end in CR alone, as in what Excel calls CSV (Macintosh): convert the file to LF or CR LF", s.name)
+}
+
 func (s *csvText) firstLine() ([]string, error) {
+	if endsInCR(&s.split, false) {
+		return nil, s.lineEnds()
+	}
 	switch err := s.split.next(); {
 	case err == io.EOF:
 		return nil, fmt.Errorf("source: %sit is empty: the first line must name the fields, even where there is no record", s.name)
@@ -142,6 +158,10 @@ func (s *csvText) quoteError(what string) error {
 
 func (s *csvText) records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
 	return func(yield func(*mapping.Record, error) bool) {
+		if s.o.Header != nil && endsInCR(&s.split, true) {
+			yield(nil, s.lineEnds())
+			return
+		}
 		rec := &mapping.Record{}
 		for {
 			if rec.Seq%checkEvery == 0 {
@@ -179,12 +199,7 @@ func (s *csvText) take(rec *mapping.Record) error {
 		rec.Values = append(rec.Values[:0], mapping.TextValue(trimLine(s.split.record)))
 		return nil
 	}
-	record, fields := s.split.record, s.split.fields
-	values := slices.Grow(rec.Values[:0], len(fields))[:len(fields)]
-	for i, f := range fields {
-		values[i] = mapping.TextValue(record[f.from:f.to])
-	}
-	if rec.Values = values; len(values) != s.names {
+	if rec.Values = s.split.fields; len(rec.Values) != s.names {
 		rec.Err = ErrFieldCount
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,6 +25,9 @@ const (
 )
 
 var encodings = []string{"", encodingDetect, encodingUTF8, encodingUTF16, encodingLE, encodingBE, encoding1252, encodingLatin1}
+
+// gzipMagic is what gzip begins with.
+const gzipMagic = "\x1f\x8b"
 
 // detectBytes is how much text is looked at to tell UTF-8 from Windows-1252.
 const detectBytes = 1 << 20
@@ -47,12 +51,13 @@ func newText(r io.Reader, encoding string) (io.Reader, error) {
 		size = detectBytes
 	}
 	b := bufio.NewReaderSize(&steady{r: r}, 4096)
-	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" {
+	if magic, _ := b.Peek(len(gzipMagic)); string(magic) == gzipMagic {
 		z, err := gzip.NewReader(b)
 		if err != nil {
 			return nil, fmt.Errorf("gzip: %w", noEOF(err))
 		}
-		b = bufio.NewReaderSize(&steady{r: gunzip{z}}, size)
+		z.Multistream(false)
+		b = bufio.NewReaderSize(&steady{r: &gunzip{z, b}}, size)
 	} else if size > b.Size() {
 		b = bufio.NewReaderSize(b, size)
 	}
@@ -70,16 +75,45 @@ func newText(r io.Reader, encoding string) (io.Reader, error) {
 	return &steady{r: &decoder{r: b, decode: decoder16(binary.BigEndian)}}, nil
 }
 
-// gunzip says of errors where they come from.
-type gunzip struct{ z *gzip.Reader }
-
-func (g gunzip) Read(p []byte) (int, error) {
-	n, err := g.z.Read(p)
-	if err != nil && err != io.EOF {
-		err = fmt.Errorf("gzip: %w", err)
-	}
-	return n, err
+// gunzip unzips one member after another, and says of errors where they come from.
+type gunzip struct {
+	z *gzip.Reader // of one member
+	r *bufio.Reader
 }
+
+func (g *gunzip) Read(p []byte) (int, error) {
+	for {
+		n, err := g.z.Read(p)
+		if n > 0 && err == io.EOF {
+			return n, nil // it comes again
+		}
+		if err == io.EOF {
+			if err = g.next(); err == nil {
+				continue
+			}
+		}
+		if err != nil && err != io.EOF {
+			err = fmt.Errorf("gzip: %w", err)
+		}
+		return n, err
+	}
+}
+
+// next goes to the next member. At the end of the text the error is io.EOF.
+func (g *gunzip) next() error {
+	magic, err := g.r.Peek(len(gzipMagic))
+	switch {
+	case string(magic) == gzipMagic:
+		err = noEOF(g.z.Reset(g.r))
+		g.z.Multistream(false)
+		return err
+	case len(magic) == 0 || err != nil && err != io.EOF:
+		return err
+	}
+	return errTrailing
+}
+
+var errTrailing = errors.New("there is something behind its end that is not gzip, such as padding: remove it, if the file is complete")
 
 // noEOF is err, the end of the text being one that comes too early.
 func noEOF(err error) error {
@@ -108,7 +142,10 @@ func sniff(b *bufio.Reader, declared string) (string, error) {
 		if declared != "" && declared != encodingDetect && declared != found && !family {
 			return "", fmt.Errorf("the text begins with the byte order mark of %s, and its encoding is said to be %s", found, declared)
 		}
-		_, _ = b.Discard(len(head))
+		mark := string(head)
+		for more := true; more; more = begins(b, mark) { // a program that adds a mark may have added it to a text with one
+			_, _ = b.Discard(len(mark))
+		}
 		return found, nil
 	}
 	switch declared {
@@ -136,6 +173,16 @@ func sniff(b *bufio.Reader, declared string) (string, error) {
 		}
 	}
 	return encodingUTF8, nil
+}
+
+// begins says whether a text begins with mark. It waits for no more of it than that takes.
+func begins(b *bufio.Reader, mark string) bool {
+	for i := range len(mark) {
+		if head, _ := b.Peek(i + 1); len(head) <= i || head[i] != mark[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // wholeCharacters leaves out a character that is cut at the end of b.

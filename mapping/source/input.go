@@ -9,7 +9,7 @@ import (
 const (
 	maxRecord = 16 << 20  // the most bytes of a record: an open quote must not read a whole file into memory
 	chunk     = 256 << 10 // the bytes read at a time
-	slack     = 8         // bytes behind the text that may be looked at, and mean nothing
+	slack     = 64        // bytes behind the text that may be looked at, and mean nothing
 )
 
 var errLong = errors.New("a record is longer than 16 MiB: is a quote left open?")

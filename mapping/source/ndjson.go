@@ -35,12 +35,14 @@ type NDJSONOptions struct {
 // keep their text. Half a surrogate pair and invalid UTF-8 in a string come out as they are, for the mapping to report.
 //
 // A line that is not a JSON object, the last one cut short among them, is rejected alone with [ErrJSON], one with a field
-// in it twice with [ErrTwice], one above 16 MiB with [ErrLong]; blank lines are skipped over. Gzip that is damaged or cut
-// short, a failing reader, and fields that are named twice or, there being no record, not known stop the reading.
+// in it twice with [ErrTwice], one above 16 MiB with [ErrLong]; blank lines are skipped over. Gzip that is damaged, cut short
+// or followed by something else, a failing reader, and fields that are named twice or, there being no record, not known
+// stop the reading.
 //
 // Values share a buffer of a few hundred KiB, which grows to hold a longer record.
 func NDJSON(r io.Reader, o NDJSONOptions) mapping.Source {
-	return &stream{text: &jsonText{r: r, given: slices.Clone(o.Fields)}}
+	in := &input{r: r}
+	return &stream{in: in, text: &jsonText{r: in, given: slices.Clone(o.Fields)}}
 }
 
 // NDJSONFile reads JSON objects in a file, in the way of [NDJSON]. The file is opened each time that Records is ranged

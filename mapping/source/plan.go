@@ -109,7 +109,7 @@ func (b *planBuilder) walk(t reflect.Type, path []int) {
 		case !f.IsExported():
 			b.problem("field %s has a tag and cannot be read: it is not exported", f.Name)
 		default:
-			read := readerOf(f.Type)
+			read := readerOf(f.Type, nil)
 			if read == nil {
 				b.problem("field %s is of type %v, which cannot be mapped: give it a method Value, MarshalText or String", f.Name, f.Type)
 				continue
@@ -195,14 +195,19 @@ var (
 	valuerType  = reflect.TypeFor[driver.Valuer]()
 	textType    = reflect.TypeFor[encoding.TextMarshaler]()
 	stringsType = reflect.TypeFor[fmt.Stringer]()
+	rawType     = reflect.TypeFor[json.RawMessage]()
 )
 
-// readerOf returns nil for a type that cannot be read.
-func readerOf(t reflect.Type) reader {
+// readerOf returns nil for a type that cannot be read, one that points to itself among them. Seen are the types around.
+func readerOf(t reflect.Type, seen []reflect.Type) reader {
+	if slices.Contains(seen, t) {
+		return nil
+	}
+	seen = append(seen, t)
 	pointer := reflect.PointerTo(t)
 	switch {
 	case t.Kind() == reflect.Pointer:
-		inner := readerOf(t.Elem())
+		inner := readerOf(t.Elem(), seen)
 		if inner == nil {
 			return nil
 		}
@@ -221,12 +226,14 @@ func readerOf(t reflect.Type) reader {
 		}
 	case t == valueType:
 		return func(_ *planReader, v reflect.Value) mapping.Value { return *v.Addr().Interface().(*mapping.Value) }
+	case t == rawType:
+		return func(_ *planReader, v reflect.Value) mapping.Value { return mapping.JSONValue(v.Bytes()) }
 	case t == timeType:
 		return func(_ *planReader, v reflect.Value) mapping.Value {
 			return mapping.DateTimeValue(*v.Addr().Interface().(*time.Time))
 		}
 	case isSQLNull(t):
-		inner := readerOf(t.Field(0).Type)
+		inner := readerOf(t.Field(0).Type, seen)
 		if inner == nil {
 			return nil
 		}
@@ -323,9 +330,11 @@ func kindReader(t reflect.Type) reader {
 	return nil
 }
 
-// hasJSON says that a list or a map is none of what JSON has not.
+// hasJSON says that a list or a map is none of what JSON has not. One of its own type is no more than it is.
 func hasJSON(t reflect.Type) bool {
-	for {
+	var seen []reflect.Type
+	for !slices.Contains(seen, t) {
+		seen = append(seen, t)
 		switch t.Kind() {
 		case reflect.Slice, reflect.Array, reflect.Map, reflect.Pointer:
 			t = t.Elem()
@@ -335,4 +344,5 @@ func hasJSON(t reflect.Type) bool {
 			return true
 		}
 	}
+	return true
 }

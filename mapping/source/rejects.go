@@ -26,12 +26,21 @@ var rejectColumns = []string{"reject_line", "reject_field", "reject_reason"}
 // It is read with the zero [CSVOptions]. A mapping takes no notice of the columns after the fields: reject_line is the line
 // that the record was on, empty where there are no lines; reject_field and reject_reason are the field and the reason of
 // each rejection, with "; " between them. Fields of these names, from a file of rejects that was fed back, are not written
-// again.
+// again, nor are the last three values of a record that its source rejected where the segment has such fields.
 //
 // Values are written as they are in the source, null as empty text, numbers plainly, dates as 2006-01-02 and date-times as
-// 2006-01-02T15:04:05Z. Fed back as it is, a record is rejected again for the same reasons. One that its source rejected,
-// such as a line with too few fields, is written with what there is of it and a wrong number of cells on purpose, so that
-// it is rejected until its row has been repaired, instead of being taken with values in the wrong fields.
+// 2006-01-02T15:04:05Z. Fed back as it is, a record is rejected again. Two sorts of records are written with a wrong number
+// of cells on purpose, so that they stay rejected until somebody has repaired their row:
+//
+//   - One that its source rejected, such as a line with too few fields, with what there is of it and at least one cell too
+//     many before reject_line, to be removed with the repair. It could be taken with values in the wrong fields otherwise.
+//   - One of whose offending values is no text, such as a list or a number, with an empty cell too many before reject_line,
+//     to be removed with the repair. As text the value could be taken for something else: a number for a date, -4 for
+//     a list that is left, a list for a name. Where no field is to blame, or a field that others have been joined with, any
+//     value that is no text counts.
+//
+// A spreadsheet that fills all rows up to the longest when it saves gives every row too many cells, and the header too:
+// remove the surplus column, once its rows are repaired.
 //
 // The file is personal data as it stands, and not encrypted: give it to those only who may see it, and remove it when it
 // has been dealt with. A value that begins with =, +, - or @ is not disarmed, since it could not be fed back then: a
@@ -41,7 +50,7 @@ var rejectColumns = []string{"reject_line", "reject_field", "reject_reason"}
 type Rejects struct {
 	w      *bufio.Writer
 	kept   []int // the fields that are written
-	fields int
+	fields []string
 	cell   []byte
 	err    error // sticky
 }
@@ -49,7 +58,7 @@ type Rejects struct {
 // NewRejects begins a file of rejects for a segment with these fields. It does not close w. A name that is not UTF-8 is an
 // error, since it could not be read again.
 func NewRejects(w io.Writer, fields []string) (*Rejects, error) {
-	r := &Rejects{w: bufio.NewWriterSize(w, 64<<10), fields: len(fields)}
+	r := &Rejects{w: bufio.NewWriterSize(w, 64<<10), fields: slices.Clone(fields)}
 	_, _ = r.w.WriteString("\ufeff") // its errors stay until Flush
 	for i, name := range fields {
 		switch {
@@ -74,16 +83,23 @@ func (r *Rejects) Write(rec *mapping.Record, rejections []mapping.Rejection) err
 	if r.err != nil {
 		return r.err
 	}
-	if rec.Err == nil && len(rec.Values) == r.fields {
+	if rec.Err == nil && len(rec.Values) == len(r.fields) {
 		for _, i := range r.kept {
 			r.writeValue(rec.Values[i])
 		}
+		if slices.ContainsFunc(rejections, func(one mapping.Rejection) bool { return r.typed(rec, one) }) {
+			r.write(nil) // one too many
+		}
 	} else {
-		for _, v := range rec.Values {
+		values := rec.Values
+		if len(r.kept) <= len(r.fields)-len(rejectColumns) && len(values) >= len(rejectColumns) {
+			values = values[:len(values)-len(rejectColumns)] // said of the record the last time
+		}
+		for _, v := range values {
 			r.writeValue(v)
 		}
-		if len(rec.Values) == len(r.kept) {
-			r.write(nil) // one too many
+		for n := len(values); n <= len(r.kept); n++ { // up to one too many
+			r.write(nil)
 		}
 	}
 	r.cell = r.cell[:0]
@@ -95,6 +111,25 @@ func (r *Rejects) Write(rec *mapping.Record, rejections []mapping.Rejection) err
 	r.end(r.join(rejections, func(one mapping.Rejection) string { return one.Reason }))
 	return r.err
 }
+
+// typed says that a rejection may be for a value that is no text, and would be another one when read as text.
+func (r *Rejects) typed(rec *mapping.Record, one mapping.Rejection) bool {
+	all := one.Field == "" || one.Reason == mapping.ReasonJoined
+	for _, i := range r.kept {
+		if !all && r.fields[i] != one.Field {
+			continue
+		}
+		switch rec.Values[i].String() {
+		case textKind, nullKind:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// What values that read the same as text are called.
+var textKind, nullKind = mapping.TextValue(nil).String(), mapping.Value{}.String()
 
 // Close writes what is left and returns the first error. It does not close the writer underneath.
 func (r *Rejects) Close() error {

@@ -80,9 +80,9 @@ func TestRejects(t *testing.T) {
 		";0639980102;=1+1;4;\"email; phone\";\"no value; not an international phone number\"\n" +
 		"tom@example.com;1;\"two\nlines\";5;phone;not an international phone number\n" +
 		"tom@example.com;+33639980102;\xff;7;\"name, first\";not valid UTF-8\n" +
-		"short;1;8;;not as many values as there are fields\n" +
+		"short;1;;;8;;not as many values as there are fields\n" +
 		"long;1;2;3;9;;not as many values as there are fields\n" +
-		"\"quote\"\",1,2\";10;;a quote where none can be\n"
+		"\"quote\"\",1,2\";;;;10;;a quote where none can be\n"
 	if diff := cmp.Diff(want, file); diff != "" {
 		t.Errorf("file (-want +got):\n%s", diff)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"io"
 	"math/bits"
+
+	"github.com/spliosync/spliosync/mapping"
 )
 
 // splitter splits CSV text into records and fields, as package encoding/csv does, in the memory it has been read into.
@@ -20,16 +22,20 @@ type splitter struct {
 	line  int // lines read
 
 	// The current record, until the next one is asked for.
-	first  int    // its first line
-	record []byte // its lines
-	fields []span
-	dirty  []int // fields with doubled quotes or CR LF in them
+	first  int             // its first line
+	fields []mapping.Value // texts, parts of buf
 	fault  fault
-	column int // of the fault, in bytes from 1; its line is the last of the record
+	column int    // of the fault, in bytes from 1; its line is the last of the record
+	record []byte // the lines of a record with a fault
+
+	spans []span // the fields as parse finds them, when the record may still move
 }
 
 // span is a part of a record.
-type span struct{ from, to int32 }
+type span struct {
+	from, to int
+	dirty    bool // with doubled quotes or CR LF in it
+}
 
 // fault is what is wrong with a record.
 type fault uint8
@@ -41,12 +47,12 @@ const (
 	faultOpen        // the text ends inside quotes
 )
 
-// field returns the bytes of a field.
-func (s *splitter) field(i int) []byte { return s.record[s.fields[i].from:s.fields[i].to] }
+// field returns a copy of the bytes of a field.
+func (s *splitter) field(i int) []byte { return s.fields[i].AppendPlain(nil) }
 
 // next reads a record. An error, io.EOF at the end of the text, is one of reading; then there is no record.
 func (s *splitter) next() error {
-	s.fields, s.dirty, s.record, s.fault = s.fields[:0], s.dirty[:0], nil, faultNone
+	s.fields, s.fault = s.fields[:0], faultNone
 	var end, next int
 	for end == 0 { // blank lines
 		s.pos += next
@@ -68,17 +74,29 @@ func (s *splitter) next() error {
 	if s.quote >= s.pos+next && len(s.comma) == 1 {
 		s.cut(end)
 	} else {
+		s.spans = s.spans[:0]
 		var err error
 		if next, err = s.parse(end, next); err != nil {
 			return err
 		}
+		s.collect()
+		if s.fault != faultNone {
+			s.record = s.buf[s.pos : s.pos+next : s.pos+next]
+		}
 	}
-	s.record = s.buf[s.pos : s.pos+next : s.pos+next]
 	s.pos += next
-	for _, i := range s.dirty {
-		s.fields[i].to = s.fields[i].from + int32(unescape(s.field(i)))
-	}
 	return nil
+}
+
+// collect makes the fields of spans.
+func (s *splitter) collect() {
+	for _, f := range s.spans {
+		text := s.buf[s.pos+f.from : s.pos+f.to]
+		if f.dirty {
+			text = text[:unescape(text)]
+		}
+		s.fields = append(s.fields, mapping.TextValue(text))
+	}
 }
 
 // lineAt finds the line that begins from bytes after pos: where its text ends and where the next line begins, counted
@@ -115,31 +133,44 @@ func (s *splitter) lineAt(from int) (end, next int, err error) {
 // cut makes the fields of a line without quotes. It works on 64 bytes at a time, since it is the number of separators in a
 // step that a processor guesses wrong.
 func (s *splitter) cut(end int) {
-	const low, ones, gather = 0x7f7f7f7f7f7f7f7f, 0x0101010101010101, 0x0102040810204080
-	pattern := uint64(s.comma[0]) * ones
+	comma := uint64(s.comma[0]) * ones
+	line := s.buf[s.pos : s.pos+end+slack]
 	fields := s.fields
-	from := int32(0)
+	from := 0
 	for at := 0; at < end; at += 64 {
-		n := min(64, end-at)
-		block := s.buf[s.pos+at : s.pos+at+n+slack]
-		mask := uint64(0) // a bit for each byte that is a separator
-		for i := 0; i < n; i += 8 {
-			// Such a byte becomes 0, and of those only the sign bit stays unset by the sum. Then the sign bits are
-			// brought together in the top byte.
-			w := binary.LittleEndian.Uint64(block[i:]) ^ pattern
-			hits := ^((w&low + low) | w | low)
-			mask |= (hits >> 7 * gather >> 56) << i
-		}
-		if n < 64 {
-			mask &= 1<<n - 1
+		mask := ^others((*[64]byte)(line[at:at+64]), comma)
+		if behind := at + 64 - end; behind > 0 {
+			mask = mask << (behind & 63) >> (behind & 63)
 		}
 		for ; mask != 0; mask &= mask - 1 {
-			to := int32(at + bits.TrailingZeros64(mask))
-			fields = append(fields, span{from, to})
+			to := at + bits.TrailingZeros64(mask)
+			fields = append(fields, mapping.TextValue(line[from:to]))
 			from = to + 1
 		}
 	}
-	s.fields = append(fields, span{from, int32(end)})
+	s.fields = append(fields, mapping.TextValue(line[from:end]))
+}
+
+// others has a bit, from the lowest on, for each byte of b that is not the one of pattern.
+func others(b *[64]byte, pattern uint64) uint64 {
+	return unlike(binary.LittleEndian.Uint64(b[0:]), pattern) |
+		unlike(binary.LittleEndian.Uint64(b[8:]), pattern)<<8 |
+		unlike(binary.LittleEndian.Uint64(b[16:]), pattern)<<16 |
+		unlike(binary.LittleEndian.Uint64(b[24:]), pattern)<<24 |
+		unlike(binary.LittleEndian.Uint64(b[32:]), pattern)<<32 |
+		unlike(binary.LittleEndian.Uint64(b[40:]), pattern)<<40 |
+		unlike(binary.LittleEndian.Uint64(b[48:]), pattern)<<48 |
+		unlike(binary.LittleEndian.Uint64(b[56:]), pattern)<<56
+}
+
+const ones = 0x0101010101010101
+
+// unlike has a bit, from the lowest on, for each byte of w that is not the one of pattern.
+func unlike(w, pattern uint64) uint64 {
+	// A byte that is alike becomes 0, and of those only the sign bit stays unset by the sum. Then the sign bits are brought
+	// together in the top byte.
+	w ^= pattern
+	return (w&(0x7f*ones) + 0x7f*ones | w) & (0x80 * ones) * 0x0002040810204081 >> 56
 }
 
 // parse makes the fields of a record whose first line ends at end. It returns where the record ends.
@@ -147,7 +178,7 @@ func (s *splitter) parse(end, next int) (int, error) {
 	p, begin := 0, 0 // where parse is, and where the line began
 	wrong := func(f fault, at int) (int, error) {
 		s.fault, s.column = f, at-begin+1
-		s.fields, s.dirty = s.fields[:0], s.dirty[:0]
+		s.spans = s.spans[:0]
 		return next, nil
 	}
 	for {
@@ -162,7 +193,7 @@ func (s *splitter) parse(end, next int) (int, error) {
 					return wrong(faultBare, p+j)
 				}
 			}
-			s.fields = append(s.fields, span{int32(p), int32(p + len(rest))})
+			s.spans = append(s.spans, span{p, p + len(rest), false})
 			if i < 0 {
 				return next, nil
 			}
@@ -186,7 +217,7 @@ func (s *splitter) parse(end, next int) (int, error) {
 						to = next
 					}
 					s.fault, s.column = faultOpen, min(to, end+1)-begin+1
-					s.add(from, to, dirty)
+					s.spans = append(s.spans, span{from, to, dirty})
 					return next, nil
 				}
 				if err != nil {
@@ -200,13 +231,13 @@ func (s *splitter) parse(end, next int) (int, error) {
 			rest = s.buf[s.pos+p : s.pos+end]
 			switch {
 			case len(rest) == 0:
-				s.add(from, p-1, dirty)
+				s.spans = append(s.spans, span{from, p - 1, dirty})
 				return next, nil
 			case rest[0] == '"':
 				p++
 				dirty = true
 			case bytes.HasPrefix(rest, s.comma):
-				s.add(from, p-1, dirty)
+				s.spans = append(s.spans, span{from, p - 1, dirty})
 				p += len(s.comma)
 				open = false
 			case !s.lazy:
@@ -214,13 +245,6 @@ func (s *splitter) parse(end, next int) (int, error) {
 			}
 		}
 	}
-}
-
-func (s *splitter) add(from, to int, dirty bool) {
-	if dirty {
-		s.dirty = append(s.dirty, len(s.fields))
-	}
-	s.fields = append(s.fields, span{int32(from), int32(to)})
 }
 
 // unescape makes single quotes of doubled ones and LF of CR LF, in place, and returns how many bytes are left.

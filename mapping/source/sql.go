@@ -24,8 +24,8 @@ import (
 //
 // Nothing is allocated for a record, save by the driver.
 //
-// Records closes rows at its end, however it ends, and yields what rows.Err and rows.Close report. Who does not range over
-// Records closes rows.
+// Records closes rows at its end, however it ends, a panic in the body of the loop included, and yields what rows.Err and
+// rows.Close report. Who does not range over Records closes rows.
 func SQL(rows *sql.Rows) mapping.Source { return &sqlRows{rows: rows} }
 
 type sqlRows struct {
@@ -55,6 +55,9 @@ func (s *sqlRows) Records(ctx context.Context) iter.Seq2[*mapping.Record, error]
 			return
 		}
 		s.spent = true
+		if s.rows != nil {
+			defer func() { _ = s.rows.Close() }() // when yield does not return; there is no harm in closing twice
+		}
 		r, err := s.open(ctx)
 		rec := &mapping.Record{}
 		for err == nil {
@@ -62,7 +65,6 @@ func (s *sqlRows) Records(ctx context.Context) iter.Seq2[*mapping.Record, error]
 				break
 			}
 			if err = r.read(s.rows, rec); err == nil && !yield(rec, nil) {
-				_ = s.rows.Close() // nobody is left to be told
 				return
 			}
 		}

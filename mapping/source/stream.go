@@ -11,6 +11,20 @@ import (
 	"github.com/spliosync/spliosync/mapping"
 )
 
+// input is a reader that gives nothing any more when the context has ended: however much of the text goes by without
+// making a record, such as blank lines, somebody may want to stop it.
+type input struct {
+	ctx context.Context // of the current call
+	r   io.Reader
+}
+
+func (i *input) Read(p []byte) (int, error) {
+	if i.ctx.Err() != nil {
+		return 0, fmt.Errorf("stopped: %w", context.Cause(i.ctx))
+	}
+	return i.r.Read(p)
+}
+
 // text is a format of text, in the middle of being read. header is called once, and before records.
 type text interface {
 	header() ([]string, error)
@@ -19,6 +33,7 @@ type text interface {
 
 // stream is a segment in a reader, and one reading of a file.
 type stream struct {
+	in     *input
 	text   text
 	opened bool
 	spent  bool
@@ -30,11 +45,12 @@ func (s *stream) Fields(ctx context.Context) ([]string, error) {
 	if ctx.Err() != nil && !s.opened {
 		return nil, stopped(ctx, 0)
 	}
-	s.open()
+	s.open(ctx)
 	return slices.Clone(s.fields), s.err
 }
 
-func (s *stream) open() {
+func (s *stream) open(ctx context.Context) {
+	s.in.ctx = ctx
 	if !s.opened {
 		s.opened = true
 		s.fields, s.err = s.text.header()
@@ -48,7 +64,7 @@ func (s *stream) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] 
 			return
 		}
 		s.spent = true
-		if s.open(); s.err != nil {
+		if s.open(ctx); s.err != nil {
 			yield(nil, s.err)
 			return
 		}
@@ -63,13 +79,18 @@ type file struct {
 	fields []string // as Fields last gave them
 }
 
+func (s *file) stream(f *os.File) *stream {
+	in := &input{r: f}
+	return &stream{in: in, text: s.open(in, s.path+": ")}
+}
+
 func (s *file) Fields(ctx context.Context) ([]string, error) {
 	f, err := os.Open(s.path)
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
 	defer func() { _ = f.Close() }() // nothing was written
-	fields, err := (&stream{text: s.open(f, s.path+": ")}).Fields(ctx)
+	fields, err := s.stream(f).Fields(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +111,7 @@ func (s *file) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
 			yield(nil, fmt.Errorf("source: %w", err))
 			return
 		}
-		r := &stream{text: s.open(f, s.path+": ")}
+		r := s.stream(f)
 		switch fields, err := r.Fields(ctx); {
 		case err != nil:
 			yield(nil, err)

@@ -29,18 +29,20 @@ import (
 //
 //  1. a pointer: null when it is nil, and otherwise what it points to; an interface likewise, of a type that
 //     [mapping.ValueOf] takes
-//  2. a [mapping.Value], a [time.Time] (an instant; the zero one is null), or one of the sql.Null types
+//  2. a [mapping.Value], a [time.Time] (an instant; the zero one is null), a [encoding/json.RawMessage] (what
+//     [mapping.JSONValue] makes of it), or one of the sql.Null types
 //  3. a [database/sql/driver.Valuer]: what it gives, if that is a value of package driver
 //  4. an [encoding.TextMarshaler], then a [fmt.Stringer]: text
 //  5. by kind: text, an integer, a float, a boolean; []byte is text, nil is null
 //  6. a slice, an array, or a map: a JSON value, as package encoding/json writes it; nil is null
 //
-// where methods of the pointer count as well. Any other type, and a tag on an unexported field, is an error of Fields,
-// which tells all of them. A record with a method that returns an error is rejected alone with [ErrValue], one with an
-// interface of another type with [ErrType]; what the error says is left out, since it may quote the value.
+// where methods of the pointer count as well. Any other type, a pointer to its own type, and a tag on an unexported
+// field are errors of Fields, which tells all of them. A record with a method that returns an error is rejected alone
+// with [ErrValue], one with an interface of another type with [ErrType]; what the error says is left out, since it may
+// quote the value.
 //
 // The type is looked at once, not for each record. Values share the memory of the struct and of a buffer; nothing is
-// allocated for types 1, 2 and 5.
+// allocated for types 1, 2 and 5, JSON apart.
 func Structs[T any](seq iter.Seq2[T, error]) mapping.Source {
 	return &structs[T]{seq: seq}
 }
