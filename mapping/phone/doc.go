@@ -32,11 +32,20 @@
 // A rendered number is "00", country code and national number, with the leading zero of countries that keep it (Italy),
 // and 7 to 15 digits after the "00", as [mapping.Phone] has it. It is read again as itself, in every region.
 //
+// # Numbers of France overseas
+//
+// In France, one dials numbers of the overseas territories like any other, though they have country codes of their own. For
+// the region FR, a national number that the plan of Guadeloupe, French Guiana, Martinique, Réunion and Mayotte or
+// Saint-Pierre-et-Miquelon says is valid there gets their code: "0690 00 12 34" becomes "00590690001234". One that begins
+// like theirs alone (0262, 0263, 0269, 0508, 0590, 0594, 0596, 0639 save for 06 39 98, 0690 to 0694, 0696, 0697, 0709, 0976)
+// and is not valid in any of them is invalid: as a number of the mainland, it would not exist. Other regions have no such
+// rule, and a number that is written with "+" or "00" keeps the country code it has.
+//
 // # Versions
 //
 // The numbering plans of the world come with github.com/nyaruka/phonenumbers, a port of Google's libphonenumber. Some
 // change every other week, but seldom in what decides how a number is rendered. The Version of a [mapping.Func] is made of
-// the region, the version of the rules above and a fingerprint of just those parts of the plans, such as "FR-1-f9fa4435",
+// the region, the version of the rules above and a fingerprint of just those parts of the plans, such as "FR-2-cf0ae974",
 // and so changes when renderings may. A mapping in which it is written out is then refused by Bind until someone changes
 // it there, who knows by then that numbers may be sent anew. One that asks the Func for it, as above, goes along.
 //

@@ -28,6 +28,9 @@ func Func(region string) (mapping.Func, error) {
 	}
 	plans := collection.GetMetadata()
 	r := reader{region: region, shapes: make(map[int32][]*regexp.Regexp)}
+	if region == france {
+		r.elsewhere = overseas
+	}
 	for _, plan := range plans {
 		shape, err := regexp.Compile("^(?:" + plan.GetGeneralDesc().GetNationalNumberPattern() + ")$")
 		if err != nil {
@@ -46,8 +49,9 @@ var errInvalid = errors.New("phone: not a phone number")
 const maxDigits = 32
 
 type reader struct {
-	region string
-	shapes map[int32][]*regexp.Regexp // of national numbers, by country code
+	region    string
+	shapes    map[int32][]*regexp.Regexp                  // of national numbers, by country code
+	elsewhere func(number *phonenumbers.PhoneNumber) bool // for national forms that may lead to other country codes; nil without
 }
 
 // apply appends the normal form of a number to dst.
@@ -64,6 +68,9 @@ func (r *reader) apply(dst, text []byte) ([]byte, error) {
 	var number phonenumbers.PhoneNumber
 	if err := phonenumbers.ParseToNumber(string(dialled), region, &number); err != nil {
 		return dst, errInvalid // the library's errors are about digits that are fine by its own standards
+	}
+	if r.elsewhere != nil && dialled[0] != '+' && !r.elsewhere(&number) {
+		return dst, errInvalid
 	}
 	national := phonenumbers.GetNationalSignificantNumber(&number)
 	if phonenumbers.IsPossibleNumberWithReason(&number) != phonenumbers.IS_POSSIBLE || !r.fits(number.GetCountryCode(), national) {

@@ -57,6 +57,32 @@ func TestRead(t *testing.T) {
 		{"Belgium", "BE", "0470 12 34 56", "0032470123456"},
 		{"Argentina dials mobiles otherwise at home", "AR", "011 15-2345-6789", "005491123456789"},
 		{"Brazil, with a carrier", "BR", "0 15 11 96123-4567", "005511961234567"},
+		{"Guadeloupe, mobile", "FR", "0690 00 12 34", "00590690001234"},
+		{"Guadeloupe, mobile, since", "FR", "0691 22 12 34", "00590691221234"},
+		{"Guadeloupe, fixed line", "FR", "0590 20 12 34", "00590590201234"},
+		{"Guadeloupe, without the national prefix", "FR", "690001234", "00590690001234"},
+		{"Guadeloupe, 0709", "FR", "0709 00 12 34", "00590709001234"},
+		{"French Guiana, mobile", "FR", "0694 20 12 34", "00594694201234"},
+		{"French Guiana, fixed line", "FR", "0594 30 12 34", "00594594301234"},
+		{"Martinique, mobile", "FR", "0696 20 12 34", "00596696201234"},
+		{"Martinique, mobile, since", "FR", "0697 20 12 34", "00596697201234"},
+		{"Martinique, fixed line", "FR", "0596 50 12 34", "00596596501234"},
+		{"Réunion, mobile", "FR", "0692 12 34 56", "00262692123456"},
+		{"Réunion, mobile, since", "FR", "0693 01 23 45", "00262693012345"},
+		{"Réunion, fixed line", "FR", "0262 20 12 34", "00262262201234"},
+		{"Réunion, fixed line, since", "FR", "0263 01 23 45", "00262263012345"},
+		{"Mayotte, mobile", "FR", "0639 20 12 34", "00262639201234"},
+		{"Mayotte, fixed line", "FR", "0269 61 12 34", "00262269611234"},
+		{"over the internet, Martinique", "FR", "0976 60 12 34", "00596976601234"},
+		{"over the internet, Guadeloupe", "FR", "0947 50 12 34", "00590947501234"},
+		{"over the internet, mainland", "FR", "0947 00 12 34", "0033947001234"},
+		{"Saint-Pierre-et-Miquelon", "FR", "0508 41 12 34", "00508411234"},
+		{"the mainland's numbers for fiction begin like Mayotte's", "FR", "06 39 98 00 01", "0033639980001"},
+		{"next to the overseas ones", "FR", "06 95 12 34 56", "0033695123456"},
+		{"overseas, international", "FR", "+590 690 00 12 34", "00590690001234"},
+		{"overseas, with the mainland's code", "FR", "+33 690 00 12 34", "0033690001234"},
+		{"overseas, at home", "GP", "0690 00 12 34", "00590690001234"},
+		{"another region's, of the same digits", "ES", "690 001 234", "0034690001234"},
 		{"a code without a country", "FR", "+800 1234 5678", "0080012345678"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -79,6 +105,10 @@ func TestInvalid(t *testing.T) {
 		{"a digit short", "FR", "06 39 98 01 1"},
 		{"a digit over", "FR", "06 39 98 01 170"},
 		{"of another country", "FR", "07700 900123"},
+		{"begins like Mayotte's and is none's", "FR", "06 39 08 12 34"},
+		{"begins like Guadeloupe's and is none's", "FR", "0691 99 12 34"},
+		{"begins like Martinique's and is none's", "FR", "0596 20 12 34"},
+		{"begins like Saint-Pierre's and is none's", "FR", "0508 10 12 34"},
 		{"no country has it", "FR", "+999 639980117"},
 		{"international, with a national prefix only", "FR", "+0639980117"},
 		{"two prefixes", "FR", "+0033639980117"},
@@ -134,7 +164,7 @@ func TestUnknownRegion(t *testing.T) {
 // say so in the change log.
 func TestVersion(t *testing.T) {
 	french, belgian := region(t, "FR"), region(t, "BE")
-	if want := "FR-1-f9fa4435"; french.Version != want || french.Name != "phone" {
+	if want := "FR-2-cf0ae974"; french.Version != want || french.Name != "phone" {
 		t.Errorf("name %q, version %q, want %q", french.Name, french.Version, want)
 	}
 	if got := region(t, "FR"); got.Version != french.Version {
