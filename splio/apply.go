@@ -212,6 +212,14 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 			return m.report(), err
 		}
 	}
+	// Also a plan without files is on its way from here on: were it ready, one that
+	// was killed below would be replaced, and its snapshot taken for a stranger's.
+	if m.State != Applying {
+		m.State = Applying
+		if err := j.save(m); err != nil {
+			return m.report(), err
+		}
+	}
 	// Everything has arrived: what follows must not stop for an ended context
 	// when it is the snapshot's turn, so that a late Ctrl-C forgets nothing.
 	ctx = context.WithoutCancel(ctx)

@@ -57,6 +57,10 @@ var scenarios = []struct {
 		_, err := w.Run(t.Context(), day3, w.d)
 		return err
 	}},
+	{"nothing to send", false, nil, func(t *testing.T, w *world) error {
+		_, err := w.Run(t.Context(), day1, w.d)
+		return err
+	}},
 	{"replace and apply", false, func(t *testing.T, w *world) {
 		w.plan = mustPlan(t, w.Activation, day2)
 	}, func(t *testing.T, w *world) error {
