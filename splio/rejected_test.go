@@ -48,7 +48,7 @@ func TestRejectsFedBack(t *testing.T) {
 		"dan@example.net;Dan\n", d)
 	want := "email;first;last;note;reject_line;reject_field;reject_reason\n" +
 		"bob;Bob;Ray;\"a \"\"quote\"\"\";3;email;not an e-mail address\n" +
-		"dan@example.net;Dan;7;;not as many values as there are fields\n" +
+		"dan@example.net;Dan;;;;7;;not as many values as there are fields\n" +
 		"Cid@example.net;Cid;Poe;\"two\nlines\";4;email;another record with this key says otherwise\n" +
 		"cid@example.net;Sid;Poe;;6;email;another record with this key says otherwise\n"
 	if difference := cmp.Diff(want, text); difference != "" {
