@@ -52,7 +52,7 @@ var allowed = map[string][]string{
 	"":                     {},
 	"mapping":              {"golang.org/x/text/..."},
 	"mapping/source":       {module + "/mapping"},
-	"mapping/mappingtest":  {module + "/mapping", "github.com/google/go-cmp/cmp"},
+	"mapping/mappingtest":  {module + "/mapping", "github.com/google/go-cmp/cmp", "golang.org/x/text/..."},
 	"diff":                 {"github.com/dchest/siphash", module + "/internal/vfs"},
 	"splio":                {module + "/mapping", module + "/diff", module + "/internal/vfs"},
 	"sftpx":                {"github.com/pkg/sftp", "golang.org/x/crypto/ssh/...", "golang.org/x/sys/..."},
