@@ -80,11 +80,12 @@ func TestConflictValues(t *testing.T) {
 	a.Mapping.Custom = []string{"n"}
 	var got []string
 	a.OnRejected = func(rec *mapping.Record, found []mapping.Rejection) error {
-		line := fmt.Sprint(rec.Seq, found[0].Reason == splio.ReasonConflict)
+		var line strings.Builder
+		line.WriteString(fmt.Sprint(rec.Seq, found[0].Reason == splio.ReasonConflict))
 		for _, v := range rec.Values {
-			line += " " + v.String() + string(v.AppendPlain(nil))
+			line.WriteString(" " + v.String() + string(v.AppendPlain(nil)))
 		}
-		got = append(got, line)
+		got = append(got, line.String())
 		return nil
 	}
 	records := []map[string]any{
