@@ -44,7 +44,11 @@ type Change struct {
 	Seq  int64 // the number given to [Feed.Put]; 0 for Gone
 	Kind Kind
 	// Columns are those that changed: all of them for New, the changed ones
-	// for Changed and Due (for Due there may be none), none otherwise.
+	// for Changed and Due (for Due there may be none), none otherwise. When the
+	// run has more than 4,096 different sets, which takes more than 12 columns,
+	// large ones are widened to all columns: those of a size, and of all above it,
+	// up to which there are too many. The counts of the Summary are exact all the
+	// same.
 	Columns Columns
 	// Unconfirmed: the key is in the last snapshot, but nobody knows whether
 	// the destination has it, so that a row about it should be a full one.

@@ -82,30 +82,74 @@ func (d *digester) keyOf(key []byte) (k keyDigest) {
 	return k
 }
 
-// rowOf digests the cells in the given order; buf is scratch space.
-func (d *digester) rowOf(buf []byte, k keyDigest, cells [][]byte, order []int) (uint64, []byte) {
-	buf = append(buf[:0], k[:]...)
-	for _, i := range order {
-		buf = appendCell(buf, cells[i])
-	}
-	return siphash.Hash(d.row.k0, d.row.k1, buf), buf
-}
-
-// columnOf digests one cell of the named column.
-func (d *digester) columnOf(buf []byte, k keyDigest, name string, cell []byte) (uint32, []byte) {
-	buf = append(buf[:0], k[:]...)
-	buf = binary.AppendUvarint(buf, uint64(len(name)))
-	buf = append(buf, name...)
-	buf = appendCell(buf, cell)
-	return uint32(siphash.Hash(d.column.k0, d.column.k1, buf)), buf
-}
-
 // appendCell makes absent unlike empty, and "ab","c" unlike "a","bc".
 func appendCell(buf, cell []byte) []byte {
 	if cell == nil {
 		return append(buf, 0)
 	}
-	buf = append(buf, 1)
-	buf = binary.AppendUvarint(buf, uint64(len(cell)))
-	return append(buf, cell...)
+	if len(cell) < 0x80 {
+		return append(append(buf, 1, byte(len(cell))), cell...)
+	}
+	return append(binary.AppendUvarint(append(buf, 1), uint64(len(cell))), cell...)
+}
+
+// hasher makes the digests of rows and columns. Use each from one goroutine.
+type hasher struct {
+	dig   *digester
+	cells []byte   // the key digest, the cells of a row as appendCell writes them, and 8 bytes more
+	ends  []int    // where each cell ends
+	names []prefix // what the message of each column begins with
+	buf   []byte   // scratch
+}
+
+func newHasher(d *digester, columns []string) hasher {
+	h := hasher{dig: d}
+	for _, name := range columns {
+		h.names = append(h.names, newPrefix(append(binary.AppendUvarint(nil, uint64(len(name))), name...)))
+	}
+	return h
+}
+
+// row takes the cells of a record and returns their digest in the order of the
+// columns.
+func (h *hasher) row(k *keyDigest, cells [][]byte) uint64 {
+	b, ends := append(h.cells[:0], k[:]...), h.ends[:0]
+	for _, c := range cells {
+		b = appendCell(b, c)
+		ends = append(ends, len(b))
+	}
+	h.ends, h.cells = ends, append(b, 0, 0, 0, 0, 0, 0, 0, 0)
+	return siphash.Hash(h.dig.row.k0, h.dig.row.k1, b)
+}
+
+// reordered returns the digest of the cells of the row in another order.
+func (h *hasher) reordered(k *keyDigest, order []int) uint64 {
+	b := append(h.buf[:0], k[:]...)
+	for _, i := range order {
+		from := len(k)
+		if i > 0 {
+			from = h.ends[i-1]
+		}
+		b = append(b, h.cells[from:h.ends[i]]...)
+	}
+	h.buf = b
+	return siphash.Hash(h.dig.row.k0, h.dig.row.k1, b)
+}
+
+// columns writes the column digests of the row.
+func (h *hasher) columns(k *keyDigest, dst []byte) {
+	s := h.dig.column.start(k)
+	from := len(k)
+	for i, to := range h.ends {
+		binary.LittleEndian.PutUint32(dst[4*i:], uint32(s.sum(&h.names[i], h.cells, from, to)))
+		from = to
+	}
+}
+
+// column returns the digest of one cell of a column.
+func (h *hasher) column(k *keyDigest, i int, cell []byte) uint32 {
+	b := appendCell(h.buf[:0], cell)
+	n := len(b)
+	h.buf = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
+	return uint32(h.dig.column.start(k).sum(&h.names[i], h.buf, 0, n))
 }

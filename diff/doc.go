@@ -39,10 +39,14 @@
 //
 //	snapshot.current      the last published snapshot
 //	snapshot.staged-ID    a candidate that waits for Publish or Discard
-//	snapshot.tmp-ID       a candidate being written; removed by the next run
+//	snapshot.tmp-ID       a candidate being written, or records that wait for
+//	                      Compare; removed by the next run
 //	snapshot.key          the digest key, unless the caller brings one
 //	snapshot.key.tmp-TEXT the key being written; removed by the next run
 //	snapshot.lock         locked while a Store is open; names the holder
+//
+// Where an open file can lose its name, the records that wait have none. A
+// read-only store keeps them in the temporary directory of the operating system.
 //
 // A store never touches a file of another name. A snapshot that is damaged,
 // truncated, foreign or of a newer version is refused by name and left as it
@@ -102,6 +106,33 @@
 // columns lack one that the last snapshot has do column digests alone decide,
 // with 2^-32 for each changed cell. Two keys share a digest with 1.5e-23 among
 // a hundred million.
+//
+// # Memory and temporary files
+//
+// A run holds as much as [RunOptions.Memory] says. The digests of the records
+// that are put wait for Compare in memory, and beyond their part of it in a
+// temporary file, sorted by partition in lots of some megabytes: 32 bytes and 4
+// for each column, for each record, and 8 more when the columns differ from
+// those of the last snapshot. The known keys take 16 bytes each, in a file of
+// their own. When the last snapshot has too few partitions for the records of
+// today, which is seldom, it is partitioned once more, in a third file of its
+// size. Temporary files hold digests, never values; they are neither synced nor
+// checksummed, since they do not outlive the run. When the disk is full, Put or
+// Compare fails, and the store is as it was.
+//
+// Compare knows how many records there are, and chooses the number of
+// partitions for them and for the budget; the next snapshot is written with it.
+// Each partition is joined by itself in memory, several at once, while the last
+// snapshot is read and the next one written in one sequential pass. Duplicates
+// of a key take no room there, however many. What comes out depends neither on
+// the budget nor on the number of workers nor on the digest key.
+//
+// What takes the time is Put, and of that the digests of the columns: feeds in
+// several goroutines share the work. Compare reads and writes about as many
+// bytes as two snapshots and the temporary file have.
+//
+// Of the sets of changed columns a run keeps at most 4,096 apart, see
+// [Change.Columns].
 //
 // # Durability
 //

@@ -283,3 +283,24 @@ func parse(b []byte) (l layout, ok bool) {
 	}
 	return l, false
 }
+
+// Cells of any length are digested as documented, in any order of the columns.
+func TestLongCells(t *testing.T) {
+	o := newOracle(goldKey)
+	l := layout{columns: []string{"a", "b"}, scope: "acme/email", check: o.check, id: [16]byte{1}}
+	var records, turned []in
+	for i, n := range []int{0, 1, 7, 8, 126, 127, 128, 129, 255, 256, 16383, 16384, 70_000} {
+		r := in{key: strings.Repeat("k", i), cells: []string{strings.Repeat("x", n), strings.Repeat("y", n)}}
+		records = append(records, r)
+		turned = append(turned, in{key: r.key, cells: []string{r.cells[1], r.cells[0]}})
+		l.add(o.record(r, 0, l.columns))
+	}
+	_, s := goldStore(t, l.bytes())
+	for columns, in := range map[string][]in{"a b": records, "b a": turned} {
+		r := begin(t, s, columns, diff.RunOptions{})
+		put(t, r, in...)
+		if got := counts(compare(t, r)); got != "read=13 unchanged=13 previous=13" {
+			t.Errorf("%s: %s", columns, got)
+		}
+	}
+}

@@ -204,6 +204,10 @@ func modelCase(t *testing.T, rng *rand.Rand, size int) bool {
 			markModel(t, rng, s, m, size)
 		}
 		mo, ro := randomOptions(rng, size)
+		// Any memory and any number of workers must give the same.
+		memory := []int64{0, 1, 2 << 10, 40 << 10}[rng.IntN(4)]
+		workers := []int{0, 1, 2, 8}[rng.IntN(4)]
+		ro = ro.Tiny(memory, workers)
 		records := randomSegment(rng, size, len(columns))
 		verdicts, want, next := m.run(columns, mo, records)
 		ok := func() bool {
@@ -228,7 +232,7 @@ func modelCase(t *testing.T, rng *rand.Rand, size int) bool {
 			return good
 		}()
 		if !ok {
-			t.Logf("run %d, columns %q, options %+v, previous %d, records %v", run, columns, mo, len(m.state), records[:min(40, len(records))])
+			t.Logf("run %d, columns %q, memory %d, workers %d, options %+v, previous %d, records %v", run, columns, memory, workers, mo, len(m.state), records[:min(40, len(records))])
 			return false
 		}
 	}

@@ -82,6 +82,18 @@ func short(err error, what string) error {
 	return err
 }
 
+// next returns the records of the next block and their partition; after the
+// end record it returns none. They are valid until the next call.
+func (r *reader) next() (partition uint32, records []byte, err error) {
+	r.buf = r.buf[:0]
+	if !r.done {
+		if err := r.block(); err != nil {
+			return 0, nil, r.fail(err)
+		}
+	}
+	return r.part, r.buf, nil
+}
+
 // partition appends the records of one partition, of 2^bits, to dst. Partitions
 // must be asked for in ascending order, and bits be at most partitionBits. The
 // last one comes only after the end record was read.
@@ -134,7 +146,7 @@ func (r *reader) block() error {
 	}
 	for i := 0; i < len(r.buf); i += r.size {
 		rec := record(r.buf[i:])
-		if partitionOf(rec.key(), r.partitionBits) != part || rec.flags()&^knownFlags != 0 {
+		if partitionOf(rec, r.partitionBits) != part || rec.flags()&^knownFlags != 0 {
 			return damaged("%s holds an impossible record", where)
 		}
 		r.totals.add(rec.flags())
@@ -169,7 +181,7 @@ func (r *reader) end(head []byte, blocks uint32) error {
 	return nil
 }
 
-// partitionOf returns the first bits of a key digest.
-func partitionOf(k keyDigest, bits uint8) uint32 {
-	return uint32(uint64(binary.BigEndian.Uint32(k[:])) >> (32 - bits))
+// partitionOf returns the first bits of a key digest, which b begins with.
+func partitionOf(b []byte, bits uint8) uint32 {
+	return uint32(uint64(binary.BigEndian.Uint32(b)) >> (32 - bits))
 }

@@ -1,7 +1,9 @@
 package diff
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -45,43 +47,19 @@ type RunOptions struct {
 	// keys that nobody put count as gone. With more, such a record may be theirs,
 	// and they keep their state. The default is 0.
 	MaxUnusable int64
-}
+	// Memory is how many bytes the run holds for what it is given, whatever the
+	// number of records: 64 MiB when 0, at least 16 MiB. Half of it is for the
+	// digests of records that are put, which go to a temporary file beyond that;
+	// the rest is for known keys and for Compare, which joins as many partitions
+	// at once as it has room for. Besides, a run takes up to 256 KiB for each feed
+	// and each open file, two bytes for each record number, at least where any
+	// record near it calls for something, and up to half a percent of what is
+	// spilled. The smallest budget will do for some hundred million records of a
+	// dozen columns; more take more, in proportion.
+	Memory int64
 
-// The records of a feed are kept in chunks of this many.
-const (
-	chunkBits = 12
-	chunkLen  = 1 << chunkBits
-)
-
-// entry is a record that was put.
-type entry struct {
-	seq         int64
-	key         keyDigest
-	row         uint64 // digest of the cells in the order of the run
-	base        uint64 // the same in the columns of the last snapshot
-	set         uint32 // its set of changed columns, in Run.sets
-	verdict     verdict
-	unconfirmed bool
-}
-
-type verdict uint8
-
-const (
-	undecided verdict = iota
-	unusable
-	rejected
-	unchanged
-	duplicate
-	heldBack
-	isNew
-	isChanged
-	isDue
-	conflict
-)
-
-type chunk struct {
-	entries []entry
-	columns []uint32 // column digests, those of one entry after those of another
+	workers int   // in place of GOMAXPROCS, for tests
+	tiny    int64 // in place of Memory, for tests
 }
 
 // Run is one comparison. Put the records through any number of feeds, then call
@@ -90,7 +68,7 @@ type Run struct {
 	store   *Store
 	opts    RunOptions
 	columns []string
-	order   []int   // 0, 1, 2 ... : the cells as they come
+	rowAt   int     // where entry.base is
 	last    *reader // the last snapshot; nil in a first run
 	baseOf  []int   // for each column of the last snapshot, its number in this run, or -1
 	addedAt []int   // columns that the last snapshot lacks
@@ -102,12 +80,11 @@ type Run struct {
 	compared atomic.Bool
 	closed   bool
 
-	chunks  []chunk
-	changes []uint32 // what Changes yields, by entry, ordered by seq
-	sets    []Columns
-	summary *Summary
-	gone    int64
-	next    *candidate // nil in a read-only store
+	today    *relation // what was put, as entries
+	verdicts *verdicts // what Changes yields
+	summary  *Summary
+	gone     int64
+	next     *candidate // nil in a read-only store
 }
 
 // Begin starts a run over records with these columns, which do not include the
@@ -141,9 +118,6 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 		return nil, err
 	}
 	r := &Run{store: s, opts: o, columns: slices.Clone(columns), last: last, same: true, exact: true}
-	for i := range columns {
-		r.order = append(r.order, i)
-	}
 	if last != nil {
 		r.same = slices.Equal(last.columns, columns)
 		for _, name := range last.columns {
@@ -157,8 +131,18 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 			}
 		}
 	}
+	r.rowAt = entryFixed - 8
+	if last != nil && !r.same && r.exact {
+		r.rowAt = entryFixed
+	}
+	r.today = newRelation(entrySize(len(columns), r.rowAt), r.memory()/2, r.spillTo)
 	return r, nil
 }
+
+// memory is the budget of the run.
+func (r *Run) memory() int64 { return cmp.Or(r.opts.tiny, r.opts.Memory, defaultMemory) }
+
+func (r *Run) spillTo() (*spill, error) { return newSpill(r.store) }
 
 func checkRun(columns []string, o RunOptions) error {
 	var errs []error
@@ -181,6 +165,9 @@ func checkRun(columns []string, o RunOptions) error {
 	if o.MaxUnusable < 0 {
 		errs = append(errs, fmt.Errorf("diff: RunOptions.MaxUnusable is %d, at least 0 is possible", o.MaxUnusable))
 	}
+	if o.Memory != 0 && o.Memory < minMemory {
+		errs = append(errs, fmt.Errorf("diff: RunOptions.Memory is %d, at least %d are needed", o.Memory, minMemory))
+	}
 	if o.Duplicates > LastWins {
 		errs = append(errs, fmt.Errorf("diff: RunOptions.Duplicates: unknown policy %d", o.Duplicates))
 	}
@@ -189,18 +176,15 @@ func checkRun(columns []string, o RunOptions) error {
 
 // Feed takes records for a run. Use each from one goroutine.
 type Feed struct {
-	run    *Run
-	chunks []chunk
-	buf    []byte // scratch
-	base   []int  // order of the cells for entry.base
+	appender
+	hasher
+	run      *Run
+	unusable int64
 }
 
 // Feed returns a new feed. It may be called from several goroutines.
 func (r *Run) Feed() *Feed {
-	f := &Feed{run: r}
-	if r.last != nil && !r.same && r.exact {
-		f.base = r.baseOf
-	}
+	f := &Feed{run: r, appender: appender{rel: r.today}, hasher: newHasher(r.store.dig, r.columns)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.feeds = append(r.feeds, f)
@@ -211,7 +195,8 @@ func (r *Run) Feed() *Feed {
 // with its cells in the order of the columns. Nil cells mean that the record
 // was rejected: it is not compared, and its key keeps its earlier state. A nil
 // key means that, moreover, nobody knows which key it has. Put keeps nothing of
-// what it is given; after an error it has taken nothing.
+// what it is given. After an error of its arguments it has taken nothing; after
+// one of a temporary file the run is of no further use.
 func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 	r := f.run
 	if r.compared.Load() {
@@ -223,42 +208,31 @@ func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 	if cells != nil && len(cells) != len(r.columns) {
 		return fmt.Errorf("diff: record %d has %d cells for %d columns", seq, len(cells), len(r.columns))
 	}
-	e := entry{seq: seq}
-	switch {
-	case key == nil:
-		e.verdict = unusable
-	case cells == nil:
-		e.key, e.verdict = r.store.dig.keyOf(key), rejected
-	default:
-		e.key = r.store.dig.keyOf(key)
-		e.row, f.buf = r.store.dig.rowOf(f.buf, e.key, cells, r.order)
-		e.base = e.row
-		if f.base != nil {
-			e.base, f.buf = r.store.dig.rowOf(f.buf, e.key, cells, f.base)
-		}
+	if key == nil {
+		f.unusable++
+		return nil
 	}
-	if n := len(f.chunks); n == 0 || len(f.chunks[n-1].entries) == chunkLen {
-		f.chunks = append(f.chunks, chunk{entries: make([]entry, 0, chunkLen)})
+	e, err := f.next()
+	if err != nil {
+		return err
 	}
-	c := &f.chunks[len(f.chunks)-1]
-	c.entries = append(c.entries, e)
-	if c.columns == nil {
-		c.columns = make([]uint32, chunkLen*len(r.columns))
+	k := f.dig.keyOf(key)
+	copy(e, k[:])
+	number := uint64(seq)
+	if cells == nil {
+		number |= entryRejected
 	}
-	if e.verdict == undecided {
-		digests := c.columns[(len(c.entries)-1)*len(r.columns):]
-		for i, cell := range cells {
-			digests[i], f.buf = r.store.dig.columnOf(f.buf, e.key, r.columns[i], cell)
-		}
+	binary.LittleEndian.PutUint64(e[16:], number)
+	if cells == nil {
+		clear(e[24:])
+		return nil
 	}
+	binary.LittleEndian.PutUint64(e[24:], f.row(&k, cells))
+	if r.rowAt > 24 {
+		binary.LittleEndian.PutUint64(e[r.rowAt:], f.reordered(&k, r.baseOf))
+	}
+	f.columns(&k, e[r.rowAt+8:])
 	return nil
-}
-
-func (r *Run) entry(i uint32) *entry { return &r.chunks[i>>chunkBits].entries[i&(chunkLen-1)] }
-
-func (r *Run) digests(i uint32) []uint32 {
-	n := len(r.columns)
-	return r.chunks[i>>chunkBits].columns[int(i&(chunkLen-1))*n:][:n]
 }
 
 // Changes yields what calls for something: New, Changed, Due and Conflict in
@@ -276,28 +250,25 @@ func (r *Run) Changes(ctx context.Context) iter.Seq2[*Change, error] {
 			return
 		}
 		var c Change
-		for n, i := range r.changes {
-			if n&1023 == 1023 {
-				if err := context.Cause(ctx); err != nil {
-					yield(nil, fmt.Errorf("diff: %w", err))
-					return
+		var stop error
+		n, more := 0, true
+		r.verdicts.each(func(seq int64, code uint16) bool {
+			if n++; n&1023 == 0 {
+				if stop = context.Cause(ctx); stop != nil {
+					return false
 				}
 			}
-			e := r.entry(i)
-			c = Change{Seq: e.seq, Unconfirmed: e.unconfirmed}
-			switch e.verdict {
-			case isNew:
-				c.Kind, c.Columns = New, allColumns(len(r.columns))
-			case isChanged:
-				c.Kind, c.Columns = Changed, r.sets[e.set]
-			case isDue:
-				c.Kind, c.Columns = Due, r.sets[e.set]
-			default:
-				c.Kind = Conflict
-			}
-			if !yield(&c, nil) {
-				return
-			}
+			c = Change{Seq: seq}
+			r.verdicts.change(&c, code)
+			more = yield(&c, nil)
+			return more
+		})
+		if stop != nil {
+			yield(nil, fmt.Errorf("diff: %w", stop))
+			return
+		}
+		if !more {
+			return
 		}
 		for n := range r.gone {
 			if n&1023 == 1023 {
@@ -345,9 +316,10 @@ func (r *Run) Close() error {
 	if r.next != nil {
 		r.next.abort()
 	}
-	r.chunks, r.feeds = nil, nil
+	err := r.today.close()
+	r.today, r.feeds, r.verdicts = nil, nil, nil
 	if r.last != nil {
-		return r.last.close()
+		err = errors.Join(err, r.last.close())
 	}
-	return nil
+	return err
 }

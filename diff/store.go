@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -396,7 +397,8 @@ func (s *Store) Discard(id string) error {
 // error of the sequence ends the call. While a candidate is staged, which would
 // lose the marks, the error matches [ErrStaged] and names it. After an error all
 // marks were made or none, and the call may be repeated. Runs that began before
-// it are stale.
+// it are stale. The digests of the keys are held in memory, some 40 bytes for
+// each; of the snapshot only a block at a time.
 func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (marked int64, err error) {
 	if err := s.writable(); err != nil {
 		return 0, err
@@ -413,7 +415,8 @@ func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (mar
 		return 0, err
 	}
 	defer cur.close()
-	due, err := keySet(ctx, s.dig, keys)
+	due := make(map[keyDigest]struct{})
+	err = eachKey(ctx, s.dig, keys, func(k keyDigest) error { due[k] = struct{}{}; return nil })
 	if err != nil {
 		return 0, err
 	}
@@ -422,22 +425,24 @@ func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (mar
 		return 0, err
 	}
 	defer c.abort()
-	var buf []byte
-	for p := range uint32(1) << cur.partitionBits {
+	for {
 		if err := context.Cause(ctx); err != nil {
 			return 0, fmt.Errorf("diff: %w", err)
 		}
-		if buf, err = cur.partition(buf[:0], p, cur.partitionBits); err != nil {
+		p, records, err := cur.next()
+		if err != nil {
 			return 0, err
 		}
-		for i := 0; i < len(buf); i += cur.size {
-			rec := record(buf[i:])
-			if _, ok := due[rec.key()]; ok {
+		if len(records) == 0 {
+			break
+		}
+		for rec := range slices.Chunk(records, cur.size) {
+			if _, ok := due[record(rec).key()]; ok {
 				rec[24] |= flagDue
 				marked++
 			}
 		}
-		if err := c.write(p, buf); err != nil {
+		if err := c.write(p, records); err != nil {
 			return 0, err
 		}
 	}
@@ -450,20 +455,21 @@ func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (mar
 	return marked, nil
 }
 
-// keySet digests a sequence of keys.
-func keySet(ctx context.Context, d *digester, keys iter.Seq2[[]byte, error]) (map[keyDigest]struct{}, error) {
-	set := make(map[keyDigest]struct{})
+// eachKey visits the digests of a sequence of keys.
+func eachKey(ctx context.Context, d *digester, keys iter.Seq2[[]byte, error], visit func(keyDigest) error) error {
 	n := 0
 	for k, err := range keys {
 		if err != nil {
-			return nil, fmt.Errorf("diff: read keys: %w", err)
+			return fmt.Errorf("diff: read keys: %w", err)
 		}
 		if n++; n&1023 == 1 {
 			if err := context.Cause(ctx); err != nil {
-				return nil, fmt.Errorf("diff: %w", err)
+				return fmt.Errorf("diff: %w", err)
 			}
 		}
-		set[d.keyOf(k)] = struct{}{}
+		if err := visit(d.keyOf(k)); err != nil {
+			return err
+		}
 	}
-	return set, nil
+	return nil
 }

@@ -50,7 +50,8 @@ type FS interface {
 	Close() error
 }
 
-// File is an open file. Use one from one goroutine at a time.
+// File is an open file. Use one from one goroutine at a time, except that
+// several may call ReadAt at once.
 type File interface {
 	io.Reader
 	io.ReaderAt

@@ -1,0 +1,55 @@
+package diff
+
+// Tiny gives a run a budget that no caller can, and a number of workers in place
+// of GOMAXPROCS; 0 is none.
+func (o RunOptions) Tiny(memory int64, workers int) RunOptions {
+	o.tiny, o.workers = memory, workers
+	return o
+}
+
+// SipHash is that of column digests, in its two pieces after the key digest.
+func SipHash(k0, k1 uint64, key [16]byte, name, cell []byte) uint64 {
+	k, p := keyDigest(key), newPrefix(name)
+	b := append(append([]byte("before"), cell...), "and after"...)
+	return sipKey{k0, k1}.start(&k).sum(&p, b, 6, 6+len(cell))
+}
+
+// Verdicts are those of a run, by themselves.
+type Verdicts struct{ v *verdicts }
+
+func NewVerdicts(columns int) Verdicts { return Verdicts{newVerdicts(columns)} }
+
+// Add adds the changes of a partition.
+func (v Verdicts) Add(changes ...Change) {
+	var found []finding
+	var sets []Columns
+	for _, c := range changes {
+		f := finding{c.Seq, codeNew}
+		switch c.Kind {
+		case Conflict:
+			f.code = codeConflict
+		case Changed, Due:
+			f.code = codeSets + uint32(len(sets))<<2
+			sets = append(sets, c.Columns)
+			if c.Kind == Due {
+				f.code |= 2
+			}
+			if c.Unconfirmed {
+				f.code |= 1
+			}
+		}
+		found = append(found, f)
+	}
+	v.v.add(found, sets)
+}
+
+// All returns the changes in the order of the record numbers.
+func (v Verdicts) All() (all []Change) {
+	v.v.each(func(seq int64, code uint16) bool {
+		c := Change{Seq: seq}
+		v.v.change(&c, code)
+		all = append(all, c)
+		return true
+	})
+	return all
+}

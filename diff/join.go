@@ -1,0 +1,442 @@
+package diff
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync"
+)
+
+// join compares partition by partition. The last snapshot is read in ascending
+// order of the partitions, and the next one written so; in between, workers join
+// one partition each.
+type join struct {
+	*Run
+	bits    uint8
+	workers int
+	newSize int       // of a record of the next snapshot
+	kept    bool      // keys that nobody put keep their state
+	known   *relation // nil: not given
+	coarse  *relation // the last snapshot, when it has too few partitions; or nil
+
+	verdicts *verdicts
+	sum      *Summary
+
+	reading sync.Mutex // guards last and ahead
+	ahead   uint32     // the next partition to be read
+	writing sync.Mutex // guards what follows; whose turn it is owns next, verdicts and sum
+	turned  *sync.Cond
+	turn    uint32 // the next partition to be written
+	err     error  // the first error
+}
+
+// run joins all partitions.
+func (j *join) run(ctx context.Context) error {
+	j.turned = sync.NewCond(&j.writing)
+	var wg sync.WaitGroup
+	for range j.workers {
+		wg.Go(func() {
+			w := &worker{join: j, hasher: newHasher(j.store.dig, j.columns), counts: make([]int64, len(j.columns))}
+			for {
+				more, err := w.partition(ctx)
+				if err != nil {
+					j.fail(err)
+				}
+				if !more || err != nil {
+					break
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return j.err
+}
+
+// fail ends the join; the first error counts.
+func (j *join) fail(err error) {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	if j.err == nil {
+		j.err = err
+	}
+	j.turned.Broadcast()
+}
+
+// await waits until a partition is to be written. It returns false when the
+// join has failed.
+func (j *join) await(p uint32) bool {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	for j.turn != p && j.err == nil {
+		j.turned.Wait()
+	}
+	return j.err == nil
+}
+
+// pass lets the next partition be written.
+func (j *join) pass() {
+	j.writing.Lock()
+	defer j.writing.Unlock()
+	j.turn++
+	j.turned.Broadcast()
+}
+
+// worker joins one partition at a time. Its memory is used again.
+type worker struct {
+	*join
+	hasher hasher
+	groups []group
+	table  []uint32 // number of a group plus 1, by hash; 0 is none
+	mask   uint32
+	before []byte // records of the last snapshot; they are the first groups
+	now    []byte // entries of today: the one that is taken of each key
+	after  []byte // records of the next snapshot
+	read   []byte // scratch
+
+	found  []finding
+	sets   []Columns
+	setOf  map[Columns]uint32
+	sum    Summary // counts of the partition
+	counts []int64 // those of the columns
+}
+
+// group is what is known of a key.
+type group struct {
+	key   keyDigest
+	at    uint32 // where its entry is in worker.now, counted in entries
+	valid uint32 // records that were not rejected
+	flags uint8
+}
+
+// groupBytes is about what a group takes, with its place in the table and a
+// finding.
+const groupBytes = 28 + 8 + 16
+
+// Flags of a group.
+const (
+	isPut   = 1 << iota // a record of today has the key
+	isClash             // the policy rejects all of its records
+	isKnown
+)
+
+// partition joins the next partition. It returns false when there is none.
+func (w *worker) partition(ctx context.Context) (more bool, err error) {
+	p, more, err := w.load(ctx)
+	if err != nil || !more {
+		return false, err
+	}
+	if err := w.gather(ctx, p); err != nil {
+		return false, err
+	}
+	w.settle()
+	if w.sum.Conflicting > 0 {
+		if err := w.conflicts(ctx, p); err != nil {
+			return false, err
+		}
+	}
+	if !w.await(p) {
+		return false, nil
+	}
+	if w.next != nil {
+		if err := w.next.write(p, w.after); err != nil {
+			return false, err
+		}
+	}
+	w.verdicts.add(w.found, w.sets)
+	w.join.sum.add(&w.sum, w.counts)
+	w.pass()
+	return true, nil
+}
+
+// load reads the records of the last snapshot.
+func (w *worker) load(ctx context.Context) (p uint32, more bool, err error) {
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	p = w.ahead
+	if p == 1<<w.bits {
+		return p, false, nil
+	}
+	w.ahead++
+	if err := context.Cause(ctx); err != nil {
+		return p, false, fmt.Errorf("diff: %w", err)
+	}
+	w.before = w.before[:0]
+	if w.last != nil && w.coarse == nil {
+		w.before, err = w.last.partition(w.before, p, w.bits)
+	}
+	return p, true, err
+}
+
+// gather puts the records of all relations together by key.
+func (w *worker) gather(ctx context.Context, p uint32) error {
+	w.groups, w.now, w.after, w.found, w.sets = w.groups[:0], w.now[:0], w.after[:0], w.found[:0], w.sets[:0]
+	w.sum = Summary{}
+	clear(w.counts)
+	clear(w.setOf)
+	clear(w.table)
+	if w.coarse != nil {
+		err := w.coarse.each(ctx, p, &w.read, func(r []byte) { w.before = append(w.before, r...) })
+		if err != nil {
+			return err
+		}
+	}
+	w.reserve(0)
+	if w.last != nil {
+		w.sum.Previous = int64(len(w.before) / w.last.size)
+		w.reserve(int(w.sum.Previous))
+		for rest := w.before; len(rest) > 0; rest = rest[w.last.size:] {
+			n := len(w.groups)
+			if w.group(rest); len(w.groups) == n {
+				return w.last.fail(damaged("a key stands twice in partition %d", p))
+			}
+		}
+	}
+	if err := w.today.each(ctx, p, &w.read, w.take); err != nil {
+		return err
+	}
+	if w.known == nil {
+		return nil
+	}
+	return w.known.each(ctx, p, &w.read, func(k []byte) {
+		if at := w.lookup(k); w.table[at] != 0 {
+			w.groups[w.table[at]-1].flags |= isKnown
+		}
+	})
+}
+
+// reserve makes room for groups.
+func (w *worker) reserve(n int) {
+	size := max(64, len(w.table))
+	for size < 2*n {
+		size *= 2
+	}
+	if size > len(w.table) {
+		w.table = make([]uint32, size)
+		w.mask = uint32(size - 1)
+		for i := range w.groups {
+			w.table[w.lookup(w.groups[i].key[:])] = uint32(i + 1)
+		}
+	}
+}
+
+// lookup returns the place in the table of a key digest, or where it belongs.
+func (w *worker) lookup(key []byte) uint32 {
+	k := keyDigest(key)
+	for at := binary.LittleEndian.Uint32(key[12:]) & w.mask; ; at = (at + 1) & w.mask {
+		if n := w.table[at]; n == 0 || w.groups[n-1].key == k {
+			return at
+		}
+	}
+}
+
+// group returns the group of the key digest that b begins with, which may be a
+// new one.
+func (w *worker) group(b []byte) *group {
+	at := w.lookup(b)
+	if n := w.table[at]; n != 0 {
+		return &w.groups[n-1]
+	}
+	w.groups = append(w.groups, group{key: keyDigest(b)})
+	w.table[at] = uint32(len(w.groups))
+	return &w.groups[len(w.groups)-1]
+}
+
+// take finds the record that is taken of each key.
+func (w *worker) take(b []byte) {
+	if 2*len(w.groups) >= len(w.table) {
+		w.reserve(len(w.groups) + 1)
+	}
+	e, g := entry(b), w.group(b)
+	g.flags |= isPut
+	if e.rejected() {
+		w.sum.Rejected++
+		return
+	}
+	if g.valid++; g.valid == 1 {
+		g.at = uint32(len(w.now) / w.today.size)
+		w.now = append(w.now, b...)
+		return
+	}
+	winner := w.entry(g)
+	if winner.row() != e.row() && w.opts.Duplicates == RejectDuplicates {
+		g.flags |= isClash
+	}
+	if later := e.seq() > winner.seq(); later == (w.opts.Duplicates == LastWins) {
+		copy(winner, b)
+	}
+}
+
+func (w *worker) entry(g *group) entry { return entry(w.now[int(g.at)*w.today.size:][:w.today.size]) }
+
+// settle gives each key its verdict and writes its state.
+func (w *worker) settle() {
+	for i := range w.groups {
+		g := &w.groups[i]
+		var o record
+		if i < int(w.sum.Previous) {
+			o = record(w.before[i*w.last.size:][:w.last.size])
+		}
+		switch {
+		case g.flags&isPut == 0: // nobody put it, so it is in the last snapshot
+			if !w.kept {
+				w.sum.Gone++
+				continue
+			}
+			w.sum.Kept++
+			w.carry(o)
+		case g.valid == 0: // rejected
+			w.carry(o)
+		case g.flags&isClash != 0:
+			w.sum.Conflicting += int64(g.valid)
+			w.carry(o)
+		default:
+			w.sum.Duplicate += int64(g.valid - 1)
+			w.compare(g, w.entry(g), o)
+		}
+	}
+}
+
+// conflicts finds the records of keys that the policy rejects.
+func (w *worker) conflicts(ctx context.Context, p uint32) error {
+	return w.today.each(ctx, p, &w.read, func(b []byte) {
+		if e := entry(b); !e.rejected() && w.group(b).flags&isClash != 0 {
+			w.found = append(w.found, finding{e.seq(), codeConflict})
+		}
+	})
+}
+
+// compare decides about the record that is taken of a key. A nil record is
+// none.
+func (w *worker) compare(g *group, e entry, o record) {
+	if o != nil && o.flags()&flagUnconfirmed != 0 && (w.opts.Create || w.known != nil) {
+		o = nil // whether it exists at the destination is settled now
+	}
+	if o == nil {
+		var flags byte
+		switch {
+		case w.known != nil:
+			if g.flags&isKnown == 0 {
+				w.sum.HeldBack++
+				return
+			}
+		case !w.opts.Create:
+			flags = flagUnconfirmed
+		}
+		w.sum.New++
+		w.found = append(w.found, finding{e.seq(), codeNew})
+		w.keep(e, flags)
+		return
+	}
+	flags := o.flags() & flagUnconfirmed
+	set := w.changed(e, o)
+	code := uint32(codeSets)
+	switch {
+	case w.opts.Refresh || o.flags()&flagDue != 0:
+		w.sum.Due++
+		code |= 2
+	case set != Columns{}:
+		w.sum.Changed++
+	default:
+		w.sum.Unchanged++
+		code = 0
+	}
+	if code != 0 {
+		if flags != 0 {
+			code |= 1
+		}
+		w.found = append(w.found, finding{e.seq(), code + w.set(set)<<2})
+		for c := range set.All() {
+			w.counts[c]++
+		}
+	}
+	w.keep(e, flags)
+}
+
+// set returns the number of a set in the list of the partition.
+func (w *worker) set(s Columns) uint32 {
+	n, ok := w.setOf[s]
+	if !ok {
+		n = uint32(len(w.sets))
+		w.sets = append(w.sets, s)
+		if w.setOf == nil {
+			w.setOf = make(map[Columns]uint32)
+		}
+		w.setOf[s] = n
+	}
+	return n
+}
+
+// changed returns the columns in which an entry differs from its old record.
+func (w *worker) changed(e entry, o record) (set Columns) {
+	byRow := w.exact && o.flags()&flagNoRow == 0
+	digests := e.digests(w.rowAt)
+	if !byRow || e.base(w.rowAt) != o.row() {
+		for at, c := range w.baseOf {
+			if c >= 0 && digests.at(c) != o.column(at) {
+				set.add(c)
+			}
+		}
+		if byRow && set == (Columns{}) { // the column digests collide
+			for _, c := range w.baseOf {
+				set.add(c)
+			}
+		}
+	}
+	for _, c := range w.addedAt {
+		k := e.key()
+		if d := digests.at(c); d != w.hasher.column(&k, c, []byte{}) && d != w.hasher.column(&k, c, nil) {
+			set.add(c)
+		}
+	}
+	return set
+}
+
+// keep writes the state of an entry into the next snapshot.
+func (w *worker) keep(e entry, flags byte) {
+	w.after = append(w.after, e[:digestBytes]...)
+	w.after = binary.LittleEndian.AppendUint64(w.after, e.row())
+	w.after = append(w.after, flags)
+	w.after = append(w.after, e.digests(w.rowAt)...)
+}
+
+// carry writes an old record into the next snapshot as it is; nil is none.
+// Under other columns its row digest means nothing any more, and a column that
+// is new was never sent: it counts as empty.
+func (w *worker) carry(o record) {
+	if o == nil {
+		return
+	}
+	if w.same {
+		w.after = append(w.after, o...)
+		return
+	}
+	var rec record
+	w.after, rec = appendRecord(w.after, o.key(), o.row(), o.flags()|flagNoRow, len(w.columns))
+	for at, c := range w.baseOf {
+		if c >= 0 {
+			rec.setColumn(c, o.column(at))
+		}
+	}
+	for _, c := range w.addedAt {
+		k := o.key()
+		rec.setColumn(c, w.hasher.column(&k, c, []byte{}))
+	}
+}
+
+// add adds the counts of a partition.
+func (s *Summary) add(part *Summary, columns []int64) {
+	s.Rejected += part.Rejected
+	s.Conflicting += part.Conflicting
+	s.Duplicate += part.Duplicate
+	s.HeldBack += part.HeldBack
+	s.Unchanged += part.Unchanged
+	s.New += part.New
+	s.Changed += part.Changed
+	s.Due += part.Due
+	s.Previous += part.Previous
+	s.Gone += part.Gone
+	s.Kept += part.Kept
+	for i, n := range columns {
+		s.Columns[i].Changed += n
+	}
+}

@@ -1,0 +1,174 @@
+package diff
+
+import (
+	"maps"
+	"slices"
+)
+
+// Verdicts are held by record number, so that they come out in its order: two
+// bytes for each, in pages that exist once one of their records has a verdict.
+const (
+	pageBits = 10
+	pageLen  = 1 << pageBits
+)
+
+// maxSets is the number of sets of changed columns that are told apart, and
+// setCodes the number of codes for them, some of which may stand for sets that
+// were folded.
+const (
+	maxSets  = 4096
+	setCodes = (1<<16 - codeSets) / 4
+)
+
+// Codes of a verdict; 0 is none that calls for anything. From codeSets on, bit
+// 0 says unconfirmed, bit 1 due, and the rest is the number of the set.
+const (
+	codeNew      = 1
+	codeConflict = 2
+	codeSets     = 4
+)
+
+// finding is the verdict of one record while its partition is joined. In its
+// code, the number of the set is that in the list of the partition.
+type finding struct {
+	seq  int64
+	code uint32
+}
+
+// verdicts are what Changes yields. Use them from one goroutine at a time.
+type verdicts struct {
+	all   Columns // the set that others are folded into
+	pages map[int64]*[pageLen]uint16
+	sets  []Columns          // by number; number 0 is all
+	codes map[Columns]uint16 // the numbers of those that are told apart
+	dead  []uint16           // numbers of sets that were folded since the last sweep
+	spare []uint16           // numbers that no record has any more
+	// widest is the number of columns from which on sets are folded. It only
+	// shrinks, and where it ends depends on which sets there are, not on their
+	// order: neither on workers, nor on memory, nor on the digest key.
+	widest int
+
+	scratch []uint16
+}
+
+func newVerdicts(columns int) *verdicts {
+	all := allColumns(columns)
+	return &verdicts{
+		all:    all,
+		pages:  make(map[int64]*[pageLen]uint16),
+		sets:   []Columns{all},
+		codes:  make(map[Columns]uint16),
+		widest: MaxColumns + 1,
+	}
+}
+
+// add takes the findings of a partition and its list of sets.
+func (v *verdicts) add(found []finding, sets []Columns) {
+	for again := true; again; { // folding makes earlier numbers stale
+		widest := v.widest
+		v.scratch = v.scratch[:0]
+		for _, s := range sets {
+			v.scratch = append(v.scratch, v.number(s))
+		}
+		again = v.widest != widest
+	}
+	for _, f := range found {
+		code := uint16(f.code)
+		if f.code >= codeSets {
+			code = codeSets + v.scratch[(f.code-codeSets)>>2]<<2 + uint16(f.code&3)
+		}
+		page := v.pages[f.seq>>pageBits]
+		if page == nil {
+			page = new([pageLen]uint16)
+			v.pages[f.seq>>pageBits] = page
+		}
+		page[f.seq&(pageLen-1)] = code
+	}
+}
+
+// number returns the number of a set, which is 0 when it is folded.
+func (v *verdicts) number(s Columns) uint16 {
+	if s == v.all || s.Len() >= v.widest {
+		return 0
+	}
+	if n, ok := v.codes[s]; ok {
+		return n
+	}
+	if len(v.codes) == maxSets {
+		v.fold(s.Len())
+		return v.number(s)
+	}
+	if len(v.spare) == 0 && len(v.sets) == setCodes {
+		v.sweep()
+	}
+	n := uint16(len(v.sets))
+	if k := len(v.spare); k > 0 {
+		n, v.spare = v.spare[k-1], v.spare[:k-1]
+		v.sets[n] = s
+	} else {
+		v.sets = append(v.sets, s)
+	}
+	v.codes[s] = n
+	return n
+}
+
+// fold widens the sets with the most columns to all columns, when there is one
+// set too many, of so many columns.
+func (v *verdicts) fold(columns int) {
+	for s := range v.codes {
+		columns = max(columns, s.Len())
+	}
+	v.widest = columns
+	for s, n := range v.codes {
+		if s.Len() == columns {
+			delete(v.codes, s)
+			v.sets[n] = v.all
+			v.dead = append(v.dead, n)
+		}
+	}
+}
+
+// sweep gives the records of folded sets their new number, so that the old ones
+// can be used again. With maxSets in use, most numbers are of that kind.
+func (v *verdicts) sweep() {
+	folded := make([]bool, len(v.sets))
+	for _, n := range v.dead {
+		folded[n] = true
+	}
+	for _, page := range v.pages {
+		for i, code := range page {
+			if code >= codeSets && folded[(code-codeSets)>>2] {
+				page[i] = codeSets + code&3
+			}
+		}
+	}
+	v.spare, v.dead = v.dead, nil
+}
+
+// each visits the verdicts in the order of the record numbers, until visit
+// returns false.
+func (v *verdicts) each(visit func(seq int64, code uint16) bool) {
+	for _, n := range slices.Sorted(maps.Keys(v.pages)) {
+		for i, code := range v.pages[n] {
+			if code != 0 && !visit(n<<pageBits+int64(i), code) {
+				return
+			}
+		}
+	}
+}
+
+// change fills in what a code says.
+func (v *verdicts) change(c *Change, code uint16) {
+	switch code {
+	case codeNew:
+		c.Kind, c.Columns = New, v.all
+	case codeConflict:
+		c.Kind = Conflict
+	default:
+		code -= codeSets
+		c.Kind, c.Columns, c.Unconfirmed = Changed, v.sets[code>>2], code&1 != 0
+		if code&2 != 0 {
+			c.Kind = Due
+		}
+	}
+}
