@@ -65,6 +65,11 @@ type Activation struct {
 	// Format says how files are written.
 	Format Format
 
+	// Memory is how many bytes the comparison may hold, at least 16 MiB; the rest
+	// goes to temporary files in State. The default is 64 MiB. See
+	// [diff.RunOptions].
+	Memory int64
+
 	// DigestKey is the secret, of 16 bytes or more, under which the state holds
 	// digests in place of values. By default one is made at the first run and
 	// kept in the state directory.
@@ -90,8 +95,11 @@ type Activation struct {
 	openFS func(dir string) (vfs.FS, error) // for tests; nil: vfs.OS
 }
 
-// minDigestKey is the shortest digest key, in bytes, that package diff takes.
-const minDigestKey = 16
+// What package diff takes.
+const (
+	minDigestKey = 16       // bytes of the shortest digest key
+	minMemory    = 16 << 20 // the smallest budget
+)
 
 // job is an activation at work on its open state.
 type job struct {
@@ -118,6 +126,9 @@ func (a Activation) validate() error {
 	}
 	if a.Duplicates > diff.LastWins {
 		errs = append(errs, fmt.Errorf("splio: Activation.Duplicates: unknown policy %d", a.Duplicates))
+	}
+	if a.Memory != 0 && a.Memory < minMemory {
+		errs = append(errs, fmt.Errorf("splio: Activation.Memory is %d, at least %d are needed", a.Memory, minMemory))
 	}
 	if a.MaxUnusable < 0 {
 		errs = append(errs, errors.New("splio: Activation.MaxUnusable is negative"))

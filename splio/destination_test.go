@@ -106,6 +106,8 @@ func TestConfiguration(t *testing.T) {
 				a.Mapping.Custom, a.Destination.Custom = []string{"c0"}, []mapping.Attribute{}
 			}, "email,first,last,c0",
 			[]string{"declares no such custom attribute"}},
+		{"too little memory", "the comparison needs some", func(a *splio.Activation) { a.Memory = 1 << 20 }, "email,first,last", []string{"Activation.Memory"}},
+		{"negative tolerance", "it can not be meant", func(a *splio.Activation) { a.MaxUnusable = -1 }, "email,first,last", []string{"MaxUnusable"}},
 		{"zone", "dates need one", func(a *splio.Activation) { a.Mapping.Zone = "Mars/Olympus" }, "email,first,last", []string{"Mars/Olympus"}},
 		{"everything at once", "one look at the message is enough", func(a *splio.Activation) {
 			a.Destination = splio.Destination{}

@@ -50,6 +50,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		Partial:     j.Partial,
 		Refresh:     j.Refresh,
 		MaxUnusable: j.MaxUnusable,
+		Memory:      j.Memory,
 	})
 	if err != nil {
 		return nil, err
