@@ -68,6 +68,9 @@ func (r *reader) close() error {
 func (r *reader) fail(err error) error {
 	for _, s := range []error{ErrDamaged, ErrForeign, ErrVersion} {
 		if errors.Is(err, s) {
+			if s == ErrDamaged {
+				err = fmt.Errorf("%w (put back a good one, or move the directory away to start anew)", err)
+			}
 			return &StateError{Path: r.path, Err: err}
 		}
 	}
