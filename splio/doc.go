@@ -58,7 +58,9 @@
 //
 //	outbox/manifest    the plan that waits or is on its way, with its journal
 //	outbox/NNNN.csv    its files, personal data in clear until they are delivered
-//	ledger             the file names that were used
+//	outbox/spool       rendered rows while a plan is made; without a name where
+//	                   the system allows it
+//	ledger             the file names that were used, and the last snapshot's id
 //
 // One run at a time may use it, across processes.
 //
