@@ -43,6 +43,9 @@ type FS interface {
 	ReadDir(name string) ([]string, error)
 	// SyncDir makes creations, renames and removals in a directory durable.
 	SyncDir(name string) error
+	// Free returns how many bytes can still be written, by this user. Where the
+	// system does not tell, the error matches errors.ErrUnsupported.
+	Free() (int64, error)
 	// Lock takes the exclusive lock that the named file stands for, which is
 	// created when missing. It ends with Close, or with the process. When
 	// another holder has it, the error matches [ErrLocked].

@@ -332,6 +332,12 @@ func (f *FS) SyncDir(name string) error {
 	}, "syncdir", name)
 }
 
+// Free is an operation "free".
+func (f *FS) Free() (free int64, err error) {
+	err = f.do(func() (err error) { free, err = f.inner.Free(); return err }, "free", ".")
+	return free, err
+}
+
 // Lock is an operation "lock".
 func (f *FS) Lock(name string) (vfs.Lock, error) {
 	var l vfs.Lock
