@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spliosync/spliosync/internal/chunk"
 	"github.com/spliosync/spliosync/mapping"
 	"github.com/spliosync/spliosync/mapping/source"
 )
@@ -182,5 +183,49 @@ func BenchmarkSources(b *testing.B) {
 			}
 			perRecord(b)
 		})
+	}
+}
+
+// BenchmarkChunks finds the records of chunks, which nothing else can do at the same time, and splits them too.
+func BenchmarkChunks(b *testing.B) {
+	plain := benchText(benchRows)
+	some := strings.ReplaceAll(plain, ";Martin;", ";\"Martin\";")
+	every := `"` + strings.NewReplacer(";", `";"`, "\n", "\"\n\"").Replace(strings.TrimSpace(plain)) + "\"\n"
+	for _, text := range []struct{ name, text string }{{"plain", plain}, {"a quoted field", some}, {"all quoted", every}} {
+		for _, bench := range []struct {
+			name  string
+			every int64
+		}{{"found", 0}, {"found and split", 1}, {"found and every 100th split", 100}} {
+			b.Run(text.name+"/"+bench.name, func(b *testing.B) {
+				b.SetBytes(int64(len(text.text)))
+				b.ReportAllocs()
+				var c chunk.Chunk
+				for b.Loop() {
+					r, err := source.CSV(strings.NewReader(text.text), source.CSVOptions{}).(chunk.Source).Chunks(b.Context())
+					if err != nil {
+						b.Fatal(err)
+					}
+					if c == nil {
+						c = r.New()
+					}
+					records := int64(0)
+					for err = r.Next(b.Context(), c); err == nil; err = r.Next(b.Context(), c) {
+						records += c.Len()
+						if bench.every == 0 {
+							continue
+						}
+						for seq := c.First(); seq < c.First()+c.Len(); seq += bench.every {
+							if _, err := c.Record(seq); err != nil {
+								b.Fatal(err)
+							}
+						}
+					}
+					if !errors.Is(err, io.EOF) || records != benchRows {
+						b.Fatal(records, err)
+					}
+				}
+				perRecord(b)
+			})
+		}
 	}
 }

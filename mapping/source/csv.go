@@ -62,7 +62,7 @@ type CSVOptions struct {
 func CSV(r io.Reader, o CSVOptions) mapping.Source {
 	o.Header = slices.Clone(o.Header)
 	in := &input{r: r}
-	return &stream{in: in, text: &csvText{r: in, o: o}}
+	return &csvStream{stream{in: in, text: &csvText{r: in, o: o}}}
 }
 
 // CSVFile reads the CSV text in a file, in the way of [CSV]. The file is opened each time that Records is ranged over, so
@@ -70,7 +70,7 @@ func CSV(r io.Reader, o CSVOptions) mapping.Source {
 // Fields stops the reading, and so does a file that was written to meanwhile.
 func CSVFile(path string, o CSVOptions) mapping.Source {
 	o.Header = slices.Clone(o.Header)
-	return &file{path: path, open: func(r io.Reader, name string) text { return &csvText{r: r, o: o, name: name} }}
+	return &csvFile{file{path: path, open: func(r io.Reader, name string) text { return &csvText{r: r, o: o, name: name} }}}
 }
 
 // csvText is one reading of CSV text.
@@ -156,10 +156,18 @@ func (s *csvText) quoteError(what string) error {
 	return fmt.Errorf("%s has a misplaced quote: %w", what, ErrQuote)
 }
 
+// start looks at the first record, once the header is known.
+func (s *csvText) start() error {
+	if s.o.Header != nil && endsInCR(&s.split, true) {
+		return s.lineEnds()
+	}
+	return nil
+}
+
 func (s *csvText) records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
 	return func(yield func(*mapping.Record, error) bool) {
-		if s.o.Header != nil && endsInCR(&s.split, true) {
-			yield(nil, s.lineEnds())
+		if err := s.start(); err != nil {
+			yield(nil, err)
 			return
 		}
 		rec := &mapping.Record{}
@@ -192,7 +200,7 @@ func (s *csvText) take(rec *mapping.Record) error {
 	rec.Seq++
 	rec.Line, rec.Err = int64(s.split.first), nil
 	if s.split.fault != faultNone {
-		if s.split.fault == faultOpen || s.split.line != s.split.first {
+		if s.split.stops() {
 			return s.failure(s.quoteError("the record"))
 		}
 		rec.Err = ErrQuote

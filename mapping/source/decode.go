@@ -210,7 +210,7 @@ type decoder struct {
 
 func (d *decoder) Read(p []byte) (int, error) {
 	if d.in == nil {
-		d.in = make([]byte, 0, chunk/4)
+		d.in = make([]byte, 0, portion/4)
 	}
 	for d.taken == len(d.out) {
 		if d.err != nil {

@@ -36,7 +36,15 @@ const checkEvery = 256
 
 // stopped returns the error of a context that has ended.
 func stopped(ctx context.Context, seq int64) error {
-	if seq%checkEvery != 0 || ctx.Err() == nil {
+	if seq%checkEvery != 0 {
+		return nil
+	}
+	return ended(ctx, seq)
+}
+
+// ended does the same after any number of records.
+func ended(ctx context.Context, seq int64) error {
+	if ctx.Err() == nil {
 		return nil
 	}
 	return fmt.Errorf("source: stopped after %d records: %w", seq, context.Cause(ctx))

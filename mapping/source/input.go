@@ -8,7 +8,7 @@ import (
 
 const (
 	maxRecord = 16 << 20  // the most bytes of a record: an open quote must not read a whole file into memory
-	chunk     = 256 << 10 // the bytes read at a time
+	portion   = 256 << 10 // the bytes read at a time, a chunk
 	slack     = 64        // bytes behind the text that may be looked at, and mean nothing
 )
 
@@ -44,21 +44,24 @@ func (w *window) more() (moved int, err error) {
 }
 
 // move makes room for a chunk.
-func (w *window) move() (moved int) {
+func (w *window) move() (moved int) { return w.moveTo(w.buf, w.front) }
+
+// moveTo makes room for a chunk in a buffer, or in a new one when it is nil or too short. The old one is not used any more.
+func (w *window) moveTo(buf []byte, front int) (moved int) {
 	tail := w.buf[w.pos:w.end]
-	if w.buf == nil || len(tail) > w.front {
-		size := cmp.Or(w.chunk, chunk)
-		w.front = max(w.front, size/4, 1)
-		for w.front < len(tail) {
-			w.front *= 2
+	if buf == nil || len(tail) > front {
+		size := cmp.Or(w.chunk, portion)
+		front = max(front, size/4, 1)
+		for front < len(tail) {
+			front *= 2
 		}
-		size = max(size, w.front/4) // so that a long record is not moved for each chunk of it
-		w.buf = make([]byte, w.front+size+slack)
+		size = max(size, front/4) // so that a long record is not moved for each chunk of it
+		buf = make([]byte, front+size+slack)
 	}
-	at := w.front - len(tail)
-	copy(w.buf[at:], tail)
+	at := front - len(tail)
+	copy(buf[at:], tail)
 	moved = w.pos - at
-	w.pos, w.end = at, w.front
+	w.buf, w.front, w.pos, w.end = buf, front, at, front
 	return moved
 }
 

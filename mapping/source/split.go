@@ -52,30 +52,13 @@ func (s *splitter) field(i int) []byte { return s.fields[i].AppendPlain(nil) }
 
 // next reads a record. An error, io.EOF at the end of the text, is one of reading; then there is no record.
 func (s *splitter) next() error {
-	s.fields, s.fault = s.fields[:0], faultNone
-	var end, next int
-	for end == 0 { // blank lines
-		s.pos += next
-		s.first = s.line + 1
-		var err error
-		if end, next, err = s.lineAt(0); err != nil {
-			return err
-		}
-		s.line++
-	}
-	if s.quote < s.pos+next {
-		from := max(s.quote, s.pos)
-		if s.quote = s.end; from < s.end {
-			if i := bytes.IndexByte(s.buf[from:s.end], '"'); i >= 0 {
-				s.quote = from + i
-			}
-		}
+	end, next, err := s.begin()
+	if err != nil {
+		return err
 	}
 	if s.quote >= s.pos+next && len(s.comma) == 1 {
 		s.cut(end)
 	} else {
-		s.spans = s.spans[:0]
-		var err error
 		if next, err = s.parse(end, next); err != nil {
 			return err
 		}
@@ -86,6 +69,39 @@ func (s *splitter) next() error {
 	}
 	s.pos += next
 	return nil
+}
+
+// begin goes to the next record, over blank lines, and returns where its first line ends, as lineAt does. Then quote is
+// behind that line, or a quote in it.
+func (s *splitter) begin() (end, next int, err error) {
+	s.fields, s.fault = s.fields[:0], faultNone
+	for end == 0 {
+		s.pos += next
+		s.first = s.line + 1
+		if end, next, err = s.lineAt(0); err != nil {
+			return 0, 0, err
+		}
+		s.line++
+	}
+	if s.quote < s.pos+next {
+		s.search()
+	}
+	return end, next, nil
+}
+
+// search looks for the next quote in the window.
+func (s *splitter) search() {
+	from := max(s.quote, s.pos)
+	if s.quote = s.end; from < s.end {
+		if i := bytes.IndexByte(s.buf[from:s.end], '"'); i >= 0 {
+			s.quote = from + i
+		}
+	}
+}
+
+// stops says that the record has a fault that stops the reading: where it ends is not known.
+func (s *splitter) stops() bool {
+	return s.fault == faultOpen || s.fault != faultNone && s.line != s.first
 }
 
 // collect makes the fields of spans.
@@ -173,8 +189,9 @@ func unlike(w, pattern uint64) uint64 {
 	return (w&(0x7f*ones) + 0x7f*ones | w) & (0x80 * ones) * 0x0002040810204081 >> 56
 }
 
-// parse makes the fields of a record whose first line ends at end. It returns where the record ends.
+// parse makes the spans of a record whose first line ends at end. It returns where the record ends.
 func (s *splitter) parse(end, next int) (int, error) {
+	s.spans = s.spans[:0]
 	p, begin := 0, 0 // where parse is, and where the line began
 	wrong := func(f fault, at int) (int, error) {
 		s.fault, s.column = f, at-begin+1

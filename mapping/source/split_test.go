@@ -118,7 +118,7 @@ func TestSplitterMemory(t *testing.T) {
 	}); allocations > 0 || n != 30_000 {
 		t.Errorf("%v allocations, %d records", allocations, n)
 	}
-	if want := chunk + chunk/4 + slack; len(s.buf) != want {
+	if want := portion + portion/4 + slack; len(s.buf) != want {
 		t.Errorf("the buffer has %d bytes, want %d", len(s.buf), want)
 	}
 }

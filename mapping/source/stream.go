@@ -76,7 +76,8 @@ func (s *stream) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] 
 type file struct {
 	path   string
 	open   func(r io.Reader, name string) text
-	fields []string // as Fields last gave them
+	fields []string    // as Fields last gave them
+	info   os.FileInfo // as it was when its chunks were first read since
 }
 
 func (s *file) stream(f *os.File) *stream {
@@ -94,52 +95,75 @@ func (s *file) Fields(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.fields = slices.Clone(fields)
+	s.fields, s.info = slices.Clone(fields), nil
 	return fields, nil
 }
 
 func (s *file) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
 	return func(yield func(*mapping.Record, error) bool) {
-		f, err := os.Open(s.path)
+		r, err := s.read(ctx)
 		if err != nil {
-			yield(nil, fmt.Errorf("source: %w", err))
-			return
-		}
-		defer func() { _ = f.Close() }()
-		before, err := f.Stat()
-		if err != nil {
-			yield(nil, fmt.Errorf("source: %w", err))
-			return
-		}
-		r := s.stream(f)
-		switch fields, err := r.Fields(ctx); {
-		case err != nil:
 			yield(nil, err)
-		case s.fields != nil && !slices.Equal(fields, s.fields):
-			yield(nil, fmt.Errorf("source: %s: its fields have changed while it was in use", s.path))
-		default:
-			more := true
-			r.Records(ctx)(func(rec *mapping.Record, err error) bool {
-				more = yield(rec, err) && err == nil
-				return more
-			})
-			if more {
-				if err := s.settled(f, before); err != nil {
-					yield(nil, err)
-				}
+			return
+		}
+		defer r.close()
+		more := true
+		r.Records(ctx)(func(rec *mapping.Record, err error) bool {
+			more = yield(rec, err) && err == nil
+			return more
+		})
+		if more {
+			if err := r.settled(); err != nil {
+				yield(nil, err)
 			}
 		}
 	}
 }
 
+// fileReading is one reading of a file.
+type fileReading struct {
+	*stream
+	f      *os.File
+	before os.FileInfo
+	path   string
+}
+
+// read opens the file and reads its header.
+func (s *file) read(ctx context.Context) (*fileReading, error) {
+	f, err := os.Open(s.path)
+	if err != nil {
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	r := &fileReading{stream: s.stream(f), f: f, path: s.path}
+	if r.before, err = f.Stat(); err != nil {
+		r.close()
+		return nil, fmt.Errorf("source: %w", err)
+	}
+	fields, err := r.Fields(ctx)
+	if err == nil && s.fields != nil && !slices.Equal(fields, s.fields) {
+		err = fmt.Errorf("source: %s: its fields have changed while it was in use", s.path)
+	}
+	if err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *fileReading) close() { _ = r.f.Close() } // nothing was written
+
 // settled makes sure that the file is as it was when it was opened: of one that is still being written, the end is missing.
-func (s *file) settled(f *os.File, before os.FileInfo) error {
-	after, err := f.Stat()
+func (r *fileReading) settled() error {
+	after, err := r.f.Stat()
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}
-	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
-		return fmt.Errorf("source: %s: it was written to while it was read: wait until it is complete", s.path)
+	if !unchanged(r.before, after) {
+		return fmt.Errorf("source: %s: it was written to while it was read: wait until it is complete", r.path)
 	}
 	return nil
+}
+
+func unchanged(before, after os.FileInfo) bool {
+	return after.Size() == before.Size() && after.ModTime().Equal(before.ModTime())
 }
