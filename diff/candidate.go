@@ -16,9 +16,9 @@ type candidate struct {
 	store *Store
 	file  vfs.File // nil once closed
 	out   *bufio.Writer
-	buf   []byte
-	err   error // the first error; nothing is written after it
-	gone  bool  // the temporary file was renamed or removed
+	head  []byte // of a block
+	err   error  // the first error; nothing is written after it
+	gone  bool   // the temporary file was renamed or removed
 }
 
 func newCandidate(s *Store, base snapshotID, columns []string, bits uint8) (*candidate, error) {
@@ -32,7 +32,7 @@ func newCandidate(s *Store, base snapshotID, columns []string, bits uint8) (*can
 	if err != nil {
 		return nil, fmt.Errorf("diff: create %s: %w", s.path(c.temp()), err)
 	}
-	c.file, c.out = f, bufio.NewWriterSize(f, 256<<10)
+	c.file, c.out = f, bufio.NewWriterSize(f, writeSize)
 	if err := c.raw(h.marshal()); err != nil {
 		c.abort()
 		return nil, err
@@ -56,8 +56,11 @@ func (c *candidate) raw(b []byte) error {
 func (c *candidate) write(partition uint32, records []byte) error {
 	for len(records) > 0 {
 		n := min(len(records), c.max*c.size)
-		c.buf = c.block(c.buf[:0], partition, records[:n])
-		if err := c.raw(c.buf); err != nil {
+		c.head = c.block(c.head[:0], partition, records[:n])
+		if err := c.raw(c.head); err != nil {
+			return err
+		}
+		if err := c.raw(records[:n]); err != nil {
 			return err
 		}
 		records = records[n:]

@@ -120,6 +120,24 @@ type Summary struct {
 	Dropped []string        // columns of the last snapshot that the run lacks
 }
 
+// add adds the counts of a partition.
+func (s *Summary) add(part *Summary, columns []int64) {
+	s.Rejected += part.Rejected
+	s.Conflicting += part.Conflicting
+	s.Duplicate += part.Duplicate
+	s.HeldBack += part.HeldBack
+	s.Unchanged += part.Unchanged
+	s.New += part.New
+	s.Changed += part.Changed
+	s.Due += part.Due
+	s.Previous += part.Previous
+	s.Gone += part.Gone
+	s.Kept += part.Kept
+	for i, n := range columns {
+		s.Columns[i].Changed += n
+	}
+}
+
 // ColumnSummary counts what happened in one column.
 type ColumnSummary struct {
 	Name string

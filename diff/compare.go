@@ -10,7 +10,8 @@ import (
 
 // Memory of a run, of which half is for the records that are put, an eighth
 // for the known keys, an eighth for a last snapshot that has to be partitioned
-// again, and a quarter for the join; what is spilled leaves the join its part.
+// again, and a quarter for the join, which in a lean run leaves half of it to
+// the records that are put again; what is spilled leaves the join its part.
 const (
 	defaultMemory = 64 << 20
 	minMemory     = 16 << 20
@@ -25,11 +26,12 @@ const (
 )
 
 // Compare joins the records with the last snapshot. It is the barrier of a run:
-// nothing can be put after it. It works on as many partitions at once as
+// nothing can be put after it, other than what [RunOptions.Again] is asked for
+// during it. It works on as many partitions at once as
 // GOMAXPROCS says, and memory allows. On an error the run is of no further use;
 // the snapshot on disk is as it was.
 func (r *Run) Compare(ctx context.Context) (*Summary, error) {
-	if r.compared.Swap(true) {
+	if !r.phase.CompareAndSwap(putting, comparing) {
 		return nil, errors.New("diff: Compare was called before, or the run is closed")
 	}
 	if err := r.store.usable(); err != nil {
@@ -57,13 +59,10 @@ func (j *join) all(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("diff: %w", err)
 	}
-	for _, f := range j.feeds {
-		if err := f.flush(); err != nil {
-			return err
-		}
-		j.sum.Unusable += f.unusable
+	var err error
+	if j.sum.Unusable, err = j.flush(); err != nil {
+		return err
 	}
-	j.feeds = nil
 	if err := j.today.end(); err != nil {
 		return err
 	}
@@ -98,14 +97,69 @@ func (j *join) all(ctx context.Context) error {
 	if err := j.readCoarse(ctx); err != nil {
 		return err
 	}
+	j.today.seal(j.bits)
+	if j.lean {
+		if err := j.putAgain(ctx); err != nil {
+			return err
+		}
+	}
+	if err := j.store.usable(); err != nil { // the caller's functions may have closed it
+		return err
+	}
 	if !j.store.opts.ReadOnly {
-		var err error
 		if j.next, err = newCandidate(j.store, base, j.columns, j.bits); err != nil {
 			return err
 		}
 	}
-	j.today.seal(j.bits)
 	return j.run(ctx)
+}
+
+// putAgain finds the records whose column digests are needed, and has them put
+// again.
+func (j *join) putAgain(ctx context.Context) error {
+	j.wanted = newNumbers()
+	j.finding = true
+	if err := j.run(ctx); err != nil {
+		return err
+	}
+	j.finding = false
+	if j.coarse == nil {
+		if err := j.last.rewind(); err != nil {
+			return err
+		}
+	}
+	if len(j.wanted.pages) == 0 {
+		return nil
+	}
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("diff: %w", err)
+	}
+	j.again = newRelation(entrySize(len(j.columns), j.rowAt), j.memory()/8, j.spillTo)
+	j.phase.Store(puttingAgain)
+	err := j.opts.Again(ctx, j.wanted.all(false))
+	if !j.phase.CompareAndSwap(puttingAgain, comparing) {
+		return errors.Join(err, errors.New("diff: the run was closed while records were put again"))
+	}
+	if err != nil {
+		return fmt.Errorf("diff: put records again: %w", err)
+	}
+	if _, err := j.flush(); err != nil {
+		return err
+	}
+	for seq := range j.wanted.all(true) {
+		return notAsItWas(seq)
+	}
+	j.wanted = nil
+	if err := j.again.end(); err != nil {
+		return err
+	}
+	j.again.seal(j.bits)
+	return nil
+}
+
+// notAsItWas is the error about a record that is not put again as it was.
+func notAsItWas(seq int64) error {
+	return fmt.Errorf("diff: the segment changed while it was read: record %d is not there any more, or not as it was; run again", seq)
 }
 
 // plan chooses the number of partitions and of workers for this and that many
@@ -114,6 +168,9 @@ func (j *join) plan(old int64) {
 	n := j.today.count
 	most := max(n, old)
 	bytes := n * int64(j.today.size+j.newSize+groupBytes)
+	if j.lean {
+		bytes += n * int64(4*len(j.columns)) // at worst all are put again
+	}
 	if j.last != nil {
 		bytes += old * int64(j.last.size+groupBytes)
 		if j.kept {
@@ -126,6 +183,9 @@ func (j *join) plan(old int64) {
 		workers = int64(runtime.GOMAXPROCS(0))
 	}
 	share := j.memory() / 4
+	if j.lean {
+		share /= 2
+	}
 	if j.today.spilled() {
 		share += j.memory() / 2
 	}
@@ -213,8 +273,8 @@ func (j *join) readCoarse(ctx context.Context) error {
 
 // release gives up all that only the join needs.
 func (j *join) release() error {
-	errs := []error{j.today.close(), j.known.close(), j.coarse.close()}
-	j.Run.today = nil
+	errs := []error{j.today.close(), j.again.close(), j.known.close(), j.coarse.close()}
+	j.Run.today, j.Run.again = nil, nil
 	if j.last != nil {
 		errs = append(errs, j.last.close()) // an open file can not be replaced everywhere
 		j.last = nil

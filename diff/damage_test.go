@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,6 +37,18 @@ func readAll(ctx context.Context, s *diff.Store, columns []string) error {
 	return errors.Join(err, r.Close())
 }
 
+// readLean is readAll in a lean run, if the columns are the right ones.
+func readLean(ctx context.Context, s *diff.Store) error {
+	r, err := s.Begin(ctx, []string{"a", "b"}, diff.RunOptions{Again: func(context.Context, iter.Seq[int64]) error {
+		return errors.New("nothing was put")
+	}})
+	if err != nil {
+		return err
+	}
+	_, err = r.Compare(ctx)
+	return errors.Join(err, r.Close())
+}
+
 // refused checks that a snapshot is refused by everything that reads it, and
 // left alone.
 func refused(t *testing.T, name string, snapshot []byte, dir string, s *diff.Store, sentinels ...error) {
@@ -44,7 +57,7 @@ func refused(t *testing.T, name string, snapshot []byte, dir string, s *diff.Sto
 	if err := os.WriteFile(path, snapshot, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	errs := map[string]error{"a run": readAll(t.Context(), s, []string{"a"})}
+	errs := map[string]error{"a run": readAll(t.Context(), s, []string{"a"}), "a lean run": readLean(t.Context(), s)}
 	if !strings.HasPrefix(name, "key twice") { // MarkDue has no need to know all keys at once
 		_, errs["MarkDue"] = s.MarkDue(t.Context(), keys("ann"))
 	}

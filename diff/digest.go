@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"log/slog"
+	"math"
 
 	"github.com/dchest/siphash"
 )
@@ -45,10 +46,12 @@ type sipKey struct{ k0, k1 uint64 }
 type digester struct {
 	key, row, column sipKey
 	check            [16]byte
+	rowBits          uint64 // what is kept of a row digest: everything, but in tests
+	columnBits       uint32 // what is kept of a column digest
 }
 
 func newDigester(secret []byte) (*digester, error) {
-	d := new(digester)
+	d := &digester{rowBits: math.MaxUint64, columnBits: math.MaxUint32}
 	for _, p := range []struct {
 		purpose string
 		key     *sipKey
@@ -119,7 +122,7 @@ func (h *hasher) row(k *keyDigest, cells [][]byte) uint64 {
 		ends = append(ends, len(b))
 	}
 	h.ends, h.cells = ends, append(b, 0, 0, 0, 0, 0, 0, 0, 0)
-	return siphash.Hash(h.dig.row.k0, h.dig.row.k1, b)
+	return siphash.Hash(h.dig.row.k0, h.dig.row.k1, b) & h.dig.rowBits
 }
 
 // reordered returns the digest of the cells of the row in another order.
@@ -133,7 +136,7 @@ func (h *hasher) reordered(k *keyDigest, order []int) uint64 {
 		b = append(b, h.cells[from:h.ends[i]]...)
 	}
 	h.buf = b
-	return siphash.Hash(h.dig.row.k0, h.dig.row.k1, b)
+	return siphash.Hash(h.dig.row.k0, h.dig.row.k1, b) & h.dig.rowBits
 }
 
 // columns writes the column digests of the row.
@@ -141,7 +144,7 @@ func (h *hasher) columns(k *keyDigest, dst []byte) {
 	s := h.dig.column.start(k)
 	from := len(k)
 	for i, to := range h.ends {
-		binary.LittleEndian.PutUint32(dst[4*i:], uint32(s.sum(&h.names[i], h.cells, from, to)))
+		binary.LittleEndian.PutUint32(dst[4*i:], uint32(s.sum(&h.names[i], h.cells, from, to))&h.dig.columnBits)
 		from = to
 	}
 }
@@ -151,5 +154,5 @@ func (h *hasher) column(k *keyDigest, i int, cell []byte) uint32 {
 	b := appendCell(h.buf[:0], cell)
 	n := len(b)
 	h.buf = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
-	return uint32(h.dig.column.start(k).sum(&h.names[i], h.buf, 0, n))
+	return uint32(h.dig.column.start(k).sum(&h.names[i], h.buf, 0, n)) & h.dig.columnBits
 }

@@ -9,6 +9,9 @@ import "encoding/binary"
 //	24  8  digest of the cells in the order of the run
 //	32  8  the same in the columns of the last snapshot, when they differ
 //	 .  .  column digests
+//
+// In a lean run the row digest is the last of it, and a record that is put
+// again has another entry, with column digests.
 type entry []byte
 
 const (
@@ -20,6 +23,9 @@ const (
 // entrySize is the size of an entry of so many columns, whose row in the
 // columns of the last snapshot is at rowAt.
 func entrySize(columns, rowAt int) int { return rowAt + 8 + 4*columns }
+
+// leanSize is that of an entry without column digests.
+const leanSize = entryFixed
 
 func (e entry) key() keyDigest { return keyDigest(e[:digestBytes]) }
 func (e entry) number() uint64 { return binary.LittleEndian.Uint64(e[16:]) }

@@ -7,6 +7,12 @@ func (o RunOptions) Tiny(memory int64, workers int) RunOptions {
 	return o
 }
 
+// CutDigests keeps so many bits of row and of column digests, in a store with
+// Options.Key, so that different cells often share one.
+func (s *Store) CutDigests(row, column int) {
+	s.dig.rowBits, s.dig.columnBits = 1<<row-1, 1<<column-1
+}
+
 // SipHash is that of column digests, in its two pieces after the key digest.
 func SipHash(k0, k1 uint64, key [16]byte, name, cell []byte) uint64 {
 	k, p := keyDigest(key), newPrefix(name)

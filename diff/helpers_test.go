@@ -294,6 +294,7 @@ func (memory) Remove(string) error           { return os.ErrPermission }
 func (memory) Mkdir(string) error            { return os.ErrPermission }
 func (memory) SyncDir(string) error          { return os.ErrPermission }
 func (memory) Lock(string) (vfs.Lock, error) { return nil, os.ErrPermission }
+func (memory) Free() (int64, error)          { return 0, os.ErrPermission }
 func (memory) Close() error                  { return nil }
 
 type memoryFile struct{ *bytes.Reader }

@@ -9,11 +9,14 @@ import (
 
 // join compares partition by partition. The last snapshot is read in ascending
 // order of the partitions, and the next one written so; in between, workers join
-// one partition each.
+// one partition each. A lean run joins twice: first to find the records that are
+// to be put again.
 type join struct {
 	*Run
 	bits    uint8
 	workers int
+	crew    []*worker
+	finding bool      // this is the first of two
 	newSize int       // of a record of the next snapshot
 	kept    bool      // keys that nobody put keep their state
 	known   *relation // nil: not given
@@ -33,10 +36,13 @@ type join struct {
 // run joins all partitions.
 func (j *join) run(ctx context.Context) error {
 	j.turned = sync.NewCond(&j.writing)
+	j.ahead, j.turn = 0, 0
+	for len(j.crew) < j.workers {
+		j.crew = append(j.crew, &worker{join: j, hasher: newHasher(j.store.dig, j.columns), counts: make([]int64, len(j.columns))})
+	}
 	var wg sync.WaitGroup
-	for range j.workers {
+	for _, w := range j.crew {
 		wg.Go(func() {
-			w := &worker{join: j, hasher: newHasher(j.store.dig, j.columns), counts: make([]int64, len(j.columns))}
 			for {
 				more, err := w.partition(ctx)
 				if err != nil {
@@ -91,8 +97,12 @@ type worker struct {
 	before []byte // records of the last snapshot; they are the first groups
 	now    []byte // entries of today: the one that is taken of each key
 	after  []byte // records of the next snapshot
+	more   []byte // column digests of records that were put again
+	puts   uint32 // how many these are
 	read   []byte // scratch
 
+	wanted []int64 // records that are to be put again
+	other  int64   // a record that was not put again as it was; 0 is none
 	found  []finding
 	sets   []Columns
 	setOf  map[Columns]uint32
@@ -104,13 +114,14 @@ type worker struct {
 type group struct {
 	key   keyDigest
 	at    uint32 // where its entry is in worker.now, counted in entries
+	more  uint32 // where its column digests end in worker.more, counted in records; 0: it has none
 	valid uint32 // records that were not rejected
 	flags uint8
 }
 
 // groupBytes is about what a group takes, with its place in the table and a
 // finding.
-const groupBytes = 28 + 8 + 16
+const groupBytes = 32 + 8 + 16
 
 // Flags of a group.
 const (
@@ -129,6 +140,12 @@ func (w *worker) partition(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	w.settle()
+	if w.other != 0 {
+		return false, notAsItWas(w.other)
+	}
+	if w.finding {
+		return w.want(), nil
+	}
 	if w.sum.Conflicting > 0 {
 		if err := w.conflicts(ctx, p); err != nil {
 			return false, err
@@ -146,6 +163,15 @@ func (w *worker) partition(ctx context.Context) (more bool, err error) {
 	w.join.sum.add(&w.sum, w.counts)
 	w.pass()
 	return true, nil
+}
+
+// want hands over what is to be put again. It returns false when the join has
+// failed.
+func (w *worker) want() bool {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	w.Run.wanted.add(w.wanted)
+	return w.err == nil
 }
 
 // load reads the records of the last snapshot.
@@ -170,6 +196,7 @@ func (w *worker) load(ctx context.Context) (p uint32, more bool, err error) {
 // gather puts the records of all relations together by key.
 func (w *worker) gather(ctx context.Context, p uint32) error {
 	w.groups, w.now, w.after, w.found, w.sets = w.groups[:0], w.now[:0], w.after[:0], w.found[:0], w.sets[:0]
+	w.wanted, w.more, w.puts, w.other = w.wanted[:0], w.more[:0], 0, 0
 	w.sum = Summary{}
 	clear(w.counts)
 	clear(w.setOf)
@@ -193,6 +220,11 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 	}
 	if err := w.today.each(ctx, p, &w.read, w.take); err != nil {
 		return err
+	}
+	if w.again != nil {
+		if err := w.again.each(ctx, p, &w.read, w.takeAgain); err != nil {
+			return err
+		}
 	}
 	if w.known == nil {
 		return nil
@@ -266,6 +298,21 @@ func (w *worker) take(b []byte) {
 	}
 }
 
+// takeAgain finds the record of an entry that was put again.
+func (w *worker) takeAgain(b []byte) {
+	e := entry(b)
+	if n := w.table[w.lookup(b)]; n != 0 && w.groups[n-1].valid > 0 {
+		g := &w.groups[n-1]
+		if first := w.entry(g); first.number() == e.number() && first.row() == e.row() {
+			w.puts++
+			g.more = w.puts
+			w.more = append(w.more, e.digests(w.rowAt)...)
+			return
+		}
+	}
+	w.other = e.seq()
+}
+
 func (w *worker) entry(g *group) entry { return entry(w.now[int(g.at)*w.today.size:][:w.today.size]) }
 
 // settle gives each key its verdict and writes its state.
@@ -308,27 +355,36 @@ func (w *worker) conflicts(ctx context.Context, p uint32) error {
 // compare decides about the record that is taken of a key. A nil record is
 // none.
 func (w *worker) compare(g *group, e entry, o record) {
-	if o != nil && o.flags()&flagUnconfirmed != 0 && (w.opts.Create || w.known != nil) {
-		o = nil // whether it exists at the destination is settled now
+	// Under Create or with known keys, whether an unconfirmed record exists at
+	// the destination is settled now.
+	isNew := o == nil || o.flags()&flagUnconfirmed != 0 && (w.opts.Create || w.known != nil)
+	if isNew && w.known != nil && g.flags&isKnown == 0 {
+		w.sum.HeldBack++
+		return
 	}
-	if o == nil {
+	digests, ok := w.digests(g, e, o)
+	switch {
+	case ok, isNew && w.store.opts.ReadOnly: // which writes no snapshot
+	case w.finding:
+		w.wanted = append(w.wanted, e.seq())
+	default:
+		w.other = e.seq()
+	}
+	if w.finding || w.other != 0 {
+		return
+	}
+	if isNew {
 		var flags byte
-		switch {
-		case w.known != nil:
-			if g.flags&isKnown == 0 {
-				w.sum.HeldBack++
-				return
-			}
-		case !w.opts.Create:
+		if w.known == nil && !w.opts.Create {
 			flags = flagUnconfirmed
 		}
 		w.sum.New++
 		w.found = append(w.found, finding{e.seq(), codeNew})
-		w.keep(e, flags)
+		w.keep(e, flags, digests)
 		return
 	}
 	flags := o.flags() & flagUnconfirmed
-	set := w.changed(e, o)
+	set := w.changed(e, digests, o)
 	code := uint32(codeSets)
 	switch {
 	case w.opts.Refresh || o.flags()&flagDue != 0:
@@ -349,7 +405,23 @@ func (w *worker) compare(g *group, e entry, o record) {
 			w.counts[c]++
 		}
 	}
-	w.keep(e, flags)
+	w.keep(e, flags, digests)
+}
+
+// digests returns the column digests of the record that is taken of a key,
+// which are those of the old record where the row is the same. They are missing
+// when the record has to be put again.
+func (w *worker) digests(g *group, e entry, o record) (_ digests, ok bool) {
+	switch {
+	case o != nil && w.same && o.flags()&flagNoRow == 0 && e.row() == o.row():
+		return o.digests(), true
+	case !w.lean:
+		return e.digests(w.rowAt), true
+	case g.more == 0:
+		return nil, false
+	}
+	size := 4 * len(w.columns)
+	return digests(w.more[(int(g.more)-1)*size:][:size]), true
 }
 
 // set returns the number of a set in the list of the partition.
@@ -367,12 +439,11 @@ func (w *worker) set(s Columns) uint32 {
 }
 
 // changed returns the columns in which an entry differs from its old record.
-func (w *worker) changed(e entry, o record) (set Columns) {
+func (w *worker) changed(e entry, digests digests, o record) (set Columns) {
 	byRow := w.exact && o.flags()&flagNoRow == 0
-	digests := e.digests(w.rowAt)
 	if !byRow || e.base(w.rowAt) != o.row() {
 		for at, c := range w.baseOf {
-			if c >= 0 && digests.at(c) != o.column(at) {
+			if c >= 0 && digests.at(c) != o.digests().at(at) {
 				set.add(c)
 			}
 		}
@@ -392,18 +463,21 @@ func (w *worker) changed(e entry, o record) (set Columns) {
 }
 
 // keep writes the state of an entry into the next snapshot.
-func (w *worker) keep(e entry, flags byte) {
+func (w *worker) keep(e entry, flags byte, d digests) {
+	if w.next == nil {
+		return
+	}
 	w.after = append(w.after, e[:digestBytes]...)
 	w.after = binary.LittleEndian.AppendUint64(w.after, e.row())
 	w.after = append(w.after, flags)
-	w.after = append(w.after, e.digests(w.rowAt)...)
+	w.after = append(w.after, d...)
 }
 
 // carry writes an old record into the next snapshot as it is; nil is none.
 // Under other columns its row digest means nothing any more, and a column that
 // is new was never sent: it counts as empty.
 func (w *worker) carry(o record) {
-	if o == nil {
+	if o == nil || w.next == nil {
 		return
 	}
 	if w.same {
@@ -414,29 +488,11 @@ func (w *worker) carry(o record) {
 	w.after, rec = appendRecord(w.after, o.key(), o.row(), o.flags()|flagNoRow, len(w.columns))
 	for at, c := range w.baseOf {
 		if c >= 0 {
-			rec.setColumn(c, o.column(at))
+			rec.setColumn(c, o.digests().at(at))
 		}
 	}
 	for _, c := range w.addedAt {
 		k := o.key()
 		rec.setColumn(c, w.hasher.column(&k, c, []byte{}))
-	}
-}
-
-// add adds the counts of a partition.
-func (s *Summary) add(part *Summary, columns []int64) {
-	s.Rejected += part.Rejected
-	s.Conflicting += part.Conflicting
-	s.Duplicate += part.Duplicate
-	s.HeldBack += part.HeldBack
-	s.Unchanged += part.Unchanged
-	s.New += part.New
-	s.Changed += part.Changed
-	s.Due += part.Due
-	s.Previous += part.Previous
-	s.Gone += part.Gone
-	s.Kept += part.Kept
-	for i, n := range columns {
-		s.Columns[i].Changed += n
 	}
 }

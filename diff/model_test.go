@@ -208,13 +208,22 @@ func modelCase(t *testing.T, rng *rand.Rand, size int) bool {
 		memory := []int64{0, 1, 2 << 10, 40 << 10}[rng.IntN(4)]
 		workers := []int{0, 1, 2, 8}[rng.IntN(4)]
 		ro = ro.Tiny(memory, workers)
+		lean := rng.IntN(2) == 0
 		records := randomSegment(rng, size, len(columns))
 		verdicts, want, next := m.run(columns, mo, records)
 		ok := func() bool {
+			a := &again{records: make(map[int64]in), feeds: 1 + rng.IntN(3)}
+			for _, rec := range records {
+				a.records[rec.seq] = rec.in
+			}
+			if lean {
+				ro.Again = a.put
+			}
 			r, err := s.Begin(t.Context(), columns, ro)
 			if err != nil {
 				t.Fatal(err)
 			}
+			a.run = r
 			defer r.Close()
 			putConcurrently(t, rng, r, records)
 			sum := compare(t, r)
@@ -232,7 +241,7 @@ func modelCase(t *testing.T, rng *rand.Rand, size int) bool {
 			return good
 		}()
 		if !ok {
-			t.Logf("run %d, columns %q, memory %d, workers %d, options %+v, previous %d, records %v", run, columns, memory, workers, mo, len(m.state), records[:min(40, len(records))])
+			t.Logf("run %d, columns %q, memory %d, workers %d, lean %v, options %+v, previous %d, records %v", run, columns, memory, workers, lean, mo, len(m.state), records[:min(40, len(records))])
 			return false
 		}
 	}

@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,15 +16,26 @@ type reader struct {
 	*header
 	path   string
 	file   vfs.File
-	in     *bufio.Reader
-	size   int // of a record
+	window []byte // what was read, and before it room for what is left of the read before
+	from   int    // where in window the next byte is
+	to     int    // where what was read ends
+	at     int64  // where in the file that is, a multiple of a page
+	body   int64  // where in the file the first block is
+	size   int    // of a record
 	blocks uint32
 	totals totals
 	last   int64  // partition of the last block, -1 at first
-	buf    []byte // records of the block read ahead
+	buf    []byte // records of the block read ahead, in window
 	part   uint32 // its partition
 	done   bool   // the end record was read
 }
+
+// Sizes of the window: of all of it, and of the room at its begin, which is
+// enough for a block.
+const (
+	windowSize = 256 << 10
+	aheadSize  = (blockTarget + blockHeader + pageSize) &^ (pageSize - 1)
+)
 
 // openSnapshot opens a snapshot and reads its header. A missing file is an
 // error that matches fs.ErrNotExist.
@@ -34,11 +44,11 @@ func openSnapshot(fsys vfs.FS, name, path string) (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("diff: open %s: %w", path, err)
 	}
-	r := &reader{path: path, file: f, in: bufio.NewReaderSize(f, 256<<10), last: -1}
+	r := &reader{path: path, file: f, window: make([]byte, windowSize), last: -1}
 	var head []byte
 	r.header, err = parseHeader(func(n int) ([]byte, error) {
-		grow := make([]byte, n-len(head))
-		if _, err := io.ReadFull(r.in, grow); err != nil {
+		grow, err := r.take(n - len(head))
+		if err != nil {
 			return nil, short(err, "the header")
 		}
 		head = append(head, grow...)
@@ -47,8 +57,41 @@ func openSnapshot(fsys vfs.FS, name, path string) (*reader, error) {
 	if err != nil {
 		return nil, errors.Join(r.fail(err), f.Close())
 	}
+	r.body = r.at - int64(r.to-r.from)
 	r.size = recordSize(len(r.columns))
 	return r, nil
+}
+
+// take returns the next n bytes, which are valid until the next call, or
+// io.ErrUnexpectedEOF when there are fewer; io.EOF when there are none.
+func (r *reader) take(n int) ([]byte, error) {
+	for r.to-r.from < n {
+		r.from = aheadSize - copy(r.window[aheadSize-(r.to-r.from):], r.window[r.from:r.to])
+		got, err := r.file.ReadAt(r.window[aheadSize:], r.at)
+		r.to = aheadSize + got
+		r.at += int64(got)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if got < windowSize-aheadSize && r.to-r.from < n {
+			if r.to == r.from {
+				return nil, io.EOF
+			}
+			return nil, io.ErrUnexpectedEOF
+		}
+	}
+	r.from += n
+	return r.window[r.from-n : r.from], nil
+}
+
+// rewind goes back to the first block. What follows is checked as before.
+func (r *reader) rewind() error {
+	r.at, r.from, r.to = r.body&^(pageSize-1), aheadSize, aheadSize
+	r.blocks, r.totals, r.last, r.buf, r.done = 0, totals{}, -1, nil, false
+	if _, err := r.take(int(r.body - r.at)); err != nil {
+		return r.fail(short(err, "the header"))
+	}
+	return nil
 }
 
 // close closes the file. It may be repeated.
@@ -78,9 +121,9 @@ func (r *reader) fail(err error) error {
 }
 
 // short turns an early end into damage and passes other read errors.
-func short(err error, what string) error {
+func short(err error, what string, args ...any) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return damaged("truncated in %s: %w", what, io.ErrUnexpectedEOF)
+		return damaged("truncated in %s: %w", fmt.Sprintf(what, args...), io.ErrUnexpectedEOF)
 	}
 	return err
 }
@@ -128,43 +171,43 @@ func (r *reader) drain() error {
 
 // block reads the next block or the end record.
 func (r *reader) block() error {
-	var head [blockHeader]byte
-	where := fmt.Sprintf("block %d", r.blocks)
-	if _, err := io.ReadFull(r.in, head[:]); err != nil {
-		return short(err, where)
+	b, err := r.take(blockHeader)
+	if err != nil {
+		return short(err, "block %d", r.blocks)
 	}
+	head := [blockHeader]byte(b)
 	part, n := binary.LittleEndian.Uint32(head[:]), binary.LittleEndian.Uint32(head[4:])
 	if part == endMark {
 		return r.end(head[:], n)
 	}
 	if part >= 1<<r.partitionBits || int64(part) < r.last || n == 0 || n > uint32(blockRecords(len(r.columns))) {
-		return damaged("%s has an impossible header", where)
+		return damaged("block %d has an impossible header", r.blocks)
 	}
-	r.buf = append(r.buf[:0], make([]byte, int(n)*r.size)...)
-	if _, err := io.ReadFull(r.in, r.buf); err != nil {
-		return short(err, where)
+	records, err := r.take(int(n) * r.size)
+	if err != nil {
+		return short(err, "block %d", r.blocks)
 	}
-	if binary.LittleEndian.Uint32(head[8:]) != blockSum(r.id, r.blocks, head[:], r.buf) {
-		return damaged("%s fails its checksum", where)
+	if binary.LittleEndian.Uint32(head[8:]) != blockSum(r.id, r.blocks, head[:], records) {
+		return damaged("block %d fails its checksum", r.blocks)
 	}
-	for i := 0; i < len(r.buf); i += r.size {
-		rec := record(r.buf[i:])
+	for i := 0; i < len(records); i += r.size {
+		rec := record(records[i:])
 		if partitionOf(rec, r.partitionBits) != part || rec.flags()&^knownFlags != 0 {
-			return damaged("%s holds an impossible record", where)
+			return damaged("block %d holds an impossible record", r.blocks)
 		}
 		r.totals.add(rec.flags())
 	}
-	r.part, r.last = part, int64(part)
+	r.buf, r.part, r.last = records, part, int64(part)
 	r.blocks++
 	return nil
 }
 
 func (r *reader) end(head []byte, blocks uint32) error {
-	var body [endSize - blockHeader]byte
-	if _, err := io.ReadFull(r.in, body[:]); err != nil {
+	body, err := r.take(endSize - blockHeader)
+	if err != nil {
 		return short(err, "the end record")
 	}
-	if binary.LittleEndian.Uint32(head[8:]) != blockSum(r.id, r.blocks, head, body[:]) {
+	if binary.LittleEndian.Uint32(head[8:]) != blockSum(r.id, r.blocks, head, body) {
 		return damaged("the end record fails its checksum")
 	}
 	var t totals
@@ -174,14 +217,15 @@ func (r *reader) end(head []byte, blocks uint32) error {
 	if blocks != r.blocks || t != r.totals || string(body[24:]) != endMagic {
 		return damaged("the end record does not match the content")
 	}
-	if _, err := r.in.ReadByte(); !errors.Is(err, io.EOF) {
-		if err != nil {
-			return err
-		}
+	switch _, err := r.take(1); err {
+	case io.EOF:
+		r.done = true
+		return nil
+	case nil:
 		return damaged("bytes after the end record")
+	default:
+		return err
 	}
-	r.done = true
-	return nil
 }
 
 // partitionOf returns the first bits of a key digest, which b begins with.

@@ -3,7 +3,7 @@ package diff
 import (
 	"context"
 	"fmt"
-	"math/bits"
+	"slices"
 	"sync"
 )
 
@@ -13,7 +13,7 @@ const indexBits = 12
 
 // Sizes of a relation.
 const (
-	minLot     = 32        // full chunks that are sorted and spilled together
+	minLot     = 32        // full chunks that are spilled together
 	maxChunk   = 256 << 10 // bytes of a chunk
 	firstChunk = 4 << 10   // bytes that a chunk begins with
 )
@@ -28,8 +28,7 @@ const (
 type relation struct {
 	size  int // of an entry
 	slots int // entries in a full chunk
-	lot   int // chunks that are sorted and spilled together
-	shift int // of the chunk's number in a reference to an entry
+	lot   int // chunks that are spilled together
 	open  func() (*spill, error)
 
 	mu    sync.Mutex
@@ -41,12 +40,10 @@ type relation struct {
 	count int64 // entries in full chunks and in lots
 	file  *spill
 	lots  []lot
-	refs  []uint32 // scratch for the lot that is being spilled; then as below
 
-	// After seal, the entries in full by partition: those of partition p are
-	// refs[heads[p]:heads[p+1]].
-	bits  uint8
-	heads []uint32
+	bits    uint8      // after seal; before, lots are sorted by indexBits
+	heads   [][]uint32 // of each chunk in full, or in the lot that is being spilled
+	scratch []byte     // another chunk
 }
 
 // lot is a part of the temporary file: from offset at on, the entries of
@@ -62,7 +59,6 @@ func newRelation(size int, memory int64, open func() (*spill, error)) *relation 
 	r := &relation{size: size, open: open}
 	r.slots = int(max(1, min(memory/(2*minLot), maxChunk)/int64(size)))
 	r.lot = int(max(minLot, memory/int64(2*r.slots*size)))
-	r.shift = bits.Len(uint(r.slots - 1))
 	r.idle = sync.NewCond(&r.mu)
 	return r
 }
@@ -174,47 +170,76 @@ func (r *relation) write(chunks [][]byte) (lot, error) {
 		}
 		r.file = f
 	}
-	l := lot{at: r.file.size}
-	l.heads, r.refs = r.sort(chunks, indexBits, r.refs)
-	for _, ref := range r.refs {
-		if err := r.file.write(r.entry(chunks, ref)); err != nil {
-			return lot{}, err
+	chunks = r.joined(chunks)
+	l := lot{at: r.file.size, heads: make([]uint32, 1<<indexBits+1)}
+	r.heads = r.sort(chunks, indexBits, r.heads)
+	n := 0
+	for p := range uint32(1 << indexBits) {
+		for i, c := range chunks {
+			part := r.part(c, r.heads[i], p)
+			if len(part) == 0 {
+				continue
+			}
+			n += len(part) / r.size
+			if err := r.file.write(part); err != nil {
+				return lot{}, err
+			}
 		}
+		l.heads[p+1] = uint32(n)
 	}
 	return l, r.file.flush()
 }
 
-// sort orders the entries of chunks by partition, of 2^bits.
-func (r *relation) sort(chunks [][]byte, bits uint8, refs []uint32) (heads, sorted []uint32) {
-	heads = make([]uint32, 1<<bits+2)
-	n := 0
+// joined puts chunks together when they are so small that many of them would
+// have to be looked at for each partition.
+func (r *relation) joined(chunks [][]byte) (all [][]byte) {
+	if r.slots*r.size > maxChunk/8 {
+		return chunks
+	}
 	for _, c := range chunks {
-		n += len(c) / r.size
-		for ; len(c) > 0; c = c[r.size:] {
-			heads[partitionOf(c, bits)+2]++
+		if n := len(all); n > 0 && len(all[n-1])+len(c) <= maxChunk {
+			all[n-1] = append(all[n-1], c...)
+		} else {
+			all = append(all, slices.Clone(c))
 		}
 	}
-	for p := 2; p < len(heads); p++ {
-		heads[p] += heads[p-1]
-	}
-	if cap(refs) < n {
-		refs = make([]uint32, n)
-	}
-	refs = refs[:n]
-	for i, c := range chunks {
-		ref := uint32(i) << r.shift
-		for ; len(c) > 0; c = c[r.size:] {
-			at := &heads[partitionOf(c, bits)+1]
-			refs[*at] = ref
-			*at++
-			ref++
-		}
-	}
-	return heads[:1<<bits+1], refs
+	return all
 }
 
-func (r *relation) entry(chunks [][]byte, ref uint32) []byte {
-	return chunks[ref>>r.shift][int(ref&(1<<r.shift-1))*r.size:][:r.size]
+// sort orders the entries of each chunk by partition, of 2^bits, and returns
+// where the partitions begin in it, counted in entries; in the end, where the
+// last one ends. A chunk stays in the caches of a processor meanwhile.
+func (r *relation) sort(chunks [][]byte, bits uint8, heads [][]uint32) [][]uint32 {
+	for len(heads) < len(chunks) {
+		heads = append(heads, make([]uint32, 1<<bits+2))
+	}
+	for i, c := range chunks {
+		h := heads[i][:1<<bits+2]
+		clear(h)
+		for e := c; len(e) > 0; e = e[r.size:] {
+			h[partitionOf(e, bits)+2]++
+		}
+		for p := 2; p < len(h); p++ {
+			h[p] += h[p-1]
+		}
+		sorted := r.scratch
+		if cap(sorted) < len(c) {
+			sorted = make([]byte, len(c))
+		}
+		sorted = sorted[:len(c)]
+		for e := c; len(e) > 0; e = e[r.size:] {
+			at := &h[partitionOf(e, bits)+1]
+			copy(sorted[int(*at)*r.size:], e[:r.size])
+			*at++
+		}
+		chunks[i], r.scratch = sorted, c
+	}
+	return heads
+}
+
+// part returns the entries of a partition in a sorted chunk.
+func (r *relation) part(chunk []byte, heads []uint32, p uint32) []byte {
+	return chunk[int(heads[p])*r.size : int(heads[p+1])*r.size]
 }
 
 // end ends the adding. When anything was spilled the rest is as well, so that
@@ -225,7 +250,7 @@ func (r *relation) end() error {
 	if r.err == nil && len(r.lots) > 0 && len(r.full) > 0 {
 		r.spill()
 	}
-	r.free = nil
+	r.free, r.heads = nil, nil
 	return r.err
 }
 
@@ -233,7 +258,9 @@ func (r *relation) end() error {
 // of which there are at most 2^indexBits.
 func (r *relation) seal(bits uint8) {
 	r.bits = bits
-	r.heads, r.refs = r.sort(r.full, bits, r.refs)
+	r.full = r.joined(r.full)
+	r.heads = r.sort(r.full, bits, nil)
+	r.scratch = nil
 }
 
 // spilled reports whether there is a temporary file.
@@ -242,8 +269,10 @@ func (r *relation) spilled() bool { return len(r.lots) > 0 }
 // each visits the entries of a partition, in no order. They are valid until
 // visit returns. Buf is scratch space of readSize bytes, made when needed.
 func (r *relation) each(ctx context.Context, p uint32, buf *[]byte, visit func(entry []byte)) error {
-	for _, ref := range r.refs[r.heads[p]:r.heads[p+1]] {
-		visit(r.entry(r.full, ref))
+	for i, c := range r.full {
+		for part := r.part(c, r.heads[i], p); len(part) > 0; part = part[r.size:] {
+			visit(part[:r.size])
+		}
 	}
 	if !r.spilled() {
 		return nil
@@ -278,7 +307,7 @@ func (r *relation) close() error {
 	if r == nil {
 		return nil
 	}
-	r.full, r.free, r.refs, r.heads, r.lots = nil, nil, nil, nil, nil
+	r.full, r.free, r.heads, r.scratch, r.lots = nil, nil, nil, nil, nil
 	f := r.file
 	r.file = nil
 	return f.close()

@@ -49,14 +49,35 @@ type RunOptions struct {
 	MaxUnusable int64
 	// Memory is how many bytes the run holds for what it is given, whatever the
 	// number of records: 64 MiB when 0, at least 16 MiB. Half of it is for the
-	// digests of records that are put, which go to a temporary file beyond that;
-	// the rest is for known keys and for Compare, which joins as many partitions
-	// at once as it has room for. Besides, a run takes up to 256 KiB for each feed
-	// and each open file, two bytes for each record number, at least where any
-	// record near it calls for something, and up to half a percent of what is
-	// spilled. The smallest budget will do for some hundred million records of a
-	// dozen columns; more take more, in proportion.
+	// digests of records that are put, which go to a temporary file beyond that; the
+	// rest is for known keys and for Compare, which joins as many partitions at once
+	// as it has room for. Besides, a run takes up to 256 KiB for each feed and each
+	// open file, two bytes for each record number, at least where any record near it
+	// calls for something, a quarter of a byte more where it is to be put again, and
+	// up to half a percent of what is spilled. The smallest budget will do for some
+	// hundred million records of a dozen columns; more take more, in proportion.
 	Memory int64
+	// Again makes a run lean, which writes and digests far less: Put makes no
+	// column digests, and Compare, which alone knows where they are needed, asks
+	// for the records in question once more. Those are the new ones and those
+	// whose cells, all together, are not what they were. What comes out is the
+	// same.
+	//
+	// Again is called at most once, by Compare on its goroutine, with the context
+	// of Compare. Numbers yields in ascending order, each time it is ranged over,
+	// the numbers of records that were put; it is valid until Again returns. Each
+	// of them is to be put again as it was, in any order, through feeds that
+	// [Run.Feed] has returned since Again was called; several goroutines may
+	// work, if they have ended when Again returns. Feeds from before are dead.
+	// Put refuses a record that was not asked for, or was put again already. A
+	// record that is missing at the end, or that is not what it was, fails
+	// Compare, and so does an error of Again, which is wrapped.
+	//
+	// Where Compare needs the column digests of all records, Again is ignored:
+	// when there is no last snapshot, or when its columns are not those of the
+	// run in the same order. When hardly anything is as it was, a run without it
+	// takes less time.
+	Again func(ctx context.Context, numbers iter.Seq[int64]) error
 
 	workers int   // in place of GOMAXPROCS, for tests
 	tiny    int64 // in place of Memory, for tests
@@ -74,18 +95,29 @@ type Run struct {
 	addedAt []int   // columns that the last snapshot lacks
 	same    bool    // the columns are those of the last snapshot, in its order
 	exact   bool    // no column of the last snapshot is missing: rows can be compared
+	lean    bool    // column digests come from again
 
-	mu       sync.Mutex
-	feeds    []*Feed
-	compared atomic.Bool
-	closed   bool
+	mu     sync.Mutex
+	feeds  []*Feed
+	phase  atomic.Uint32
+	closed bool
 
 	today    *relation // what was put, as entries
+	wanted   *numbers  // what is to be put again
+	again    *relation // what was put again, as entries with column digests; nil: nothing
 	verdicts *verdicts // what Changes yields
 	summary  *Summary
 	gone     int64
 	next     *candidate // nil in a read-only store
 }
+
+// Phases of a run. In the even ones records are put.
+const (
+	putting = iota
+	comparing
+	puttingAgain
+	over
+)
 
 // Begin starts a run over records with these columns, which do not include the
 // key: at most 256 different, non-empty names of at most 1,024 bytes. It
@@ -135,7 +167,11 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	if last != nil && !r.same && r.exact {
 		r.rowAt = entryFixed
 	}
-	r.today = newRelation(entrySize(len(columns), r.rowAt), r.memory()/2, r.spillTo)
+	size := entrySize(len(columns), r.rowAt)
+	if r.lean = o.Again != nil && last != nil && r.same; r.lean {
+		size = leanSize
+	}
+	r.today = newRelation(size, r.memory()/2, r.spillTo)
 	return r, nil
 }
 
@@ -179,16 +215,38 @@ type Feed struct {
 	appender
 	hasher
 	run      *Run
+	phase    uint32   // when it was made
+	wanted   *numbers // while records are put again; nil before
 	unusable int64
 }
 
 // Feed returns a new feed. It may be called from several goroutines.
 func (r *Run) Feed() *Feed {
-	f := &Feed{run: r, appender: appender{rel: r.today}, hasher: newHasher(r.store.dig, r.columns)}
+	f := &Feed{run: r, hasher: newHasher(r.store.dig, r.columns)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	f.phase = r.phase.Load()
+	f.rel = r.today
+	if f.phase == puttingAgain {
+		f.rel, f.wanted = r.again, r.wanted
+	}
 	r.feeds = append(r.feeds, f)
 	return f
+}
+
+// flush takes the last entries of all feeds, and returns how many records they
+// had without a key.
+func (r *Run) flush() (unusable int64, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, f := range r.feeds {
+		if err := f.flush(); err != nil {
+			return 0, err
+		}
+		unusable += f.unusable
+	}
+	r.feeds = nil
+	return unusable, nil
 }
 
 // Put takes the record number seq, which is positive and unique in the run,
@@ -196,10 +254,14 @@ func (r *Run) Feed() *Feed {
 // was rejected: it is not compared, and its key keeps its earlier state. A nil
 // key means that, moreover, nobody knows which key it has. Put keeps nothing of
 // what it is given. After an error of its arguments it has taken nothing; after
-// one of a temporary file the run is of no further use.
+// one of a temporary file the run is of no further use. While [RunOptions.Again]
+// is at work, Put takes the records that it asks for.
 func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 	r := f.run
-	if r.compared.Load() {
+	switch phase := r.phase.Load(); {
+	case phase == puttingAgain && f.phase != phase:
+		return errors.New("diff: Put through a feed from before Again")
+	case phase == comparing || phase == over:
 		return errors.New("diff: Put after Compare")
 	}
 	if seq <= 0 {
@@ -207,6 +269,14 @@ func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 	}
 	if cells != nil && len(cells) != len(r.columns) {
 		return fmt.Errorf("diff: record %d has %d cells for %d columns", seq, len(cells), len(r.columns))
+	}
+	if f.wanted != nil {
+		if err := f.wanted.take(seq); err != nil {
+			return err
+		}
+		if key == nil || cells == nil {
+			return notAsItWas(seq)
+		}
 	}
 	if key == nil {
 		f.unusable++
@@ -231,7 +301,9 @@ func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 	if r.rowAt > 24 {
 		binary.LittleEndian.PutUint64(e[r.rowAt:], f.reordered(&k, r.baseOf))
 	}
-	f.columns(&k, e[r.rowAt+8:])
+	if len(e) > leanSize {
+		f.columns(&k, e[r.rowAt+8:])
+	}
 	return nil
 }
 
@@ -312,12 +384,12 @@ func (r *Run) Close() error {
 		return nil
 	}
 	r.closed = true
-	r.compared.Store(true)
+	r.phase.Store(over)
 	if r.next != nil {
 		r.next.abort()
 	}
-	err := r.today.close()
-	r.today, r.feeds, r.verdicts = nil, nil, nil
+	err := errors.Join(r.today.close(), r.again.close())
+	r.today, r.again, r.wanted, r.feeds, r.verdicts = nil, nil, nil, nil, nil
 	if r.last != nil {
 		err = errors.Join(err, r.last.close())
 	}

@@ -68,10 +68,10 @@ func blockRecords(columns int) int { return max(1, blockTarget/recordSize(column
 // record is a view of one record of a snapshot.
 type record []byte
 
-func (r record) key() keyDigest      { return keyDigest(r[:16]) }
-func (r record) row() uint64         { return binary.LittleEndian.Uint64(r[16:]) }
-func (r record) flags() byte         { return r[24] }
-func (r record) column(i int) uint32 { return binary.LittleEndian.Uint32(r[25+4*i:]) }
+func (r record) key() keyDigest   { return keyDigest(r[:16]) }
+func (r record) row() uint64      { return binary.LittleEndian.Uint64(r[16:]) }
+func (r record) flags() byte      { return r[24] }
+func (r record) digests() digests { return digests(r[25:]) }
 
 func (r record) setColumn(i int, v uint32) { binary.LittleEndian.PutUint32(r[25+4*i:], v) }
 
@@ -134,13 +134,13 @@ type encoder struct {
 	totals totals
 }
 
-// block appends the next block, which holds records of one partition.
+// block appends the header of the next block, which holds records of one
+// partition.
 func (e *encoder) block(b []byte, partition uint32, records []byte) []byte {
 	n := len(b)
 	b = binary.LittleEndian.AppendUint32(b, partition)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(records)/e.size))
 	b = binary.LittleEndian.AppendUint32(b, blockSum(e.id, e.blocks, b[n:], records))
-	b = append(b, records...)
 	e.blocks++
 	for i := 0; i < len(records); i += e.size {
 		e.totals.add(record(records[i:]).flags())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -204,11 +205,18 @@ func TestContextAnywhere(t *testing.T) {
 	for _, r := range records {
 		all = append(all, r.key)
 	}
+	lean := false
 	for n := int64(0); ; n += 1 + n/4 {
 		finished := false
 		synctest.Test(t, func(t *testing.T) {
-			r := begin(t, s, "a b", diff.RunOptions{Known: keys(all...)}.Tiny(tiny, 4))
-			put(t, r, records...)
+			o := diff.RunOptions{Known: keys(all...)}.Tiny(tiny, 4)
+			var r *diff.Run
+			if lean {
+				r, _ = leanPut(t, s, o, wide(300, "new")...)
+			} else {
+				r = begin(t, s, "a b", o)
+				put(t, r, records...)
+			}
 			ctx := &counter{Context: context.Background()}
 			ctx.left.Store(n)
 			_, err := r.Compare(ctx)
@@ -226,7 +234,10 @@ func TestContextAnywhere(t *testing.T) {
 			if n < 20 {
 				t.Errorf("the context is looked at %d times only", n)
 			}
-			return
+			if lean {
+				return
+			}
+			lean, n = true, -1
 		}
 	}
 }
@@ -268,7 +279,7 @@ func TestOneKey(t *testing.T) {
 func TestPartitionBits(t *testing.T) {
 	t.Parallel()
 	o := newOracle(goldKey)
-	for _, bits := range []byte{0, 3, 12, 16} {
+	for n, bits := range []byte{0, 3, 12, 16, 0, 3, 12, 16} {
 		for _, opts := range []diff.RunOptions{{}, diff.RunOptions{}.Tiny(1, 1), diff.RunOptions{}.Tiny(tiny, 8), diff.RunOptions{}.Tiny(100<<10, 2)} {
 			l := layout{bits: bits, columns: []string{"a"}, scope: "acme/email", check: o.check, id: [16]byte{1}}
 			var recs []in
@@ -278,10 +289,17 @@ func TestPartitionBits(t *testing.T) {
 			}
 			_, s := goldStore(t, l.bytes())
 			for _, want := range []string{"read=401 unchanged=399 new=1 changed=1 previous=500 gone=100 a=1", "read=401 unchanged=401 previous=401"} {
-				r := begin(t, s, "a", opts)
-				put(t, r, append(slices.Clone(recs[:399]), rec("399", "2"), rec("more", "1"))...)
+				today := append(slices.Clone(recs[:399]), rec("399", "2"), rec("more", "1"))
+				r, a := beginLean(t, s, "a", opts, today...)
+				if n < 4 {
+					r = begin(t, s, "a", opts)
+				}
+				put(t, r, today...)
 				if got := counts(compare(t, r)); got != want {
 					t.Errorf("%d bits, %+v: %s, want %s", bits, opts, got, want)
+				}
+				if n >= 4 && (len(a.asked) == 2) != strings.Contains(want, "new") {
+					t.Errorf("%d bits, %+v: asked for %d", bits, opts, a.asked)
 				}
 				publish(t, s, stage(t, r))
 				r.Close()
@@ -311,7 +329,7 @@ func TestCoarseDamage(t *testing.T) {
 	}
 	for name, file := range files {
 		dir, s := goldStore(t, file)
-		r := begin(t, s, "a", diff.RunOptions{}.Tiny(1, 2))
+		r, _ := beginLean(t, s, "a", diff.RunOptions{}.Tiny(1, 2), recs...)
 		put(t, r, recs...)
 		if _, err := r.Compare(t.Context()); !errors.Is(err, diff.ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
@@ -360,19 +378,35 @@ func (f watched) Write(p []byte) (int, error) {
 
 // The memory of a run depends on its budget, not on its records.
 func TestMemory(t *testing.T) {
-	const records, budget = 600_000, 16 << 20 // as entries, 24 MB
+	const records, budget = 400_000, 16 << 20 // as entries, 16 MB, and 13 MB in a lean run
 	dir := t.TempDir()
 	w := &watch{FS: quick{osFS(t, dir)}, every: 20}
 	s := open(t, dir, diff.Options{FS: w})
 	before := heap()
-	for _, want := range []string{"read=600000 new=600000", "read=600000 changed=600000 previous=600000 b=600000"} {
-		r := begin(t, s, "a b", diff.RunOptions{Create: true, Memory: budget})
-		f := r.Feed()
-		cells := [][]byte{[]byte("value"), []byte(want)}
-		for i := range records {
-			if err := f.Put(int64(i+1), fmt.Appendf(nil, "person%d@example.net", i), cells); err != nil {
+	const changed = "read=400000 changed=400000 previous=400000 b=400000"
+	for n, want := range []string{"read=400000 new=400000", changed, changed} {
+		o := diff.RunOptions{Create: true, Memory: budget}
+		cells := [][]byte{[]byte("value"), fmt.Append(nil, n)}
+		var r *diff.Run
+		putOne := func(f *diff.Feed, seq int64) {
+			if err := f.Put(seq, fmt.Appendf(nil, "person%d@example.net", seq), cells); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if n == 2 { // a lean run that has to ask for everything
+			o.Again = func(_ context.Context, numbers iter.Seq[int64]) error {
+				f := r.Feed()
+				for seq := range numbers {
+					putOne(f, seq)
+				}
+				w.most = max(w.most, heap())
+				return nil
+			}
+		}
+		r = begin(t, s, "a b", o)
+		f := r.Feed()
+		for i := range records {
+			putOne(f, int64(i+1))
 		}
 		w.most = max(w.most, heap())
 		if got := counts(compare(t, r)); got != want {

@@ -1,0 +1,372 @@
+package diff_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/spliosync/spliosync/diff"
+)
+
+// again puts records once more for a lean run.
+type again struct {
+	run     *diff.Run
+	records map[int64]in
+	feeds   int
+	asked   []int64
+}
+
+func (a *again) put(_ context.Context, numbers iter.Seq[int64]) error {
+	a.asked = slices.Collect(numbers)
+	if !slices.IsSorted(a.asked) || len(a.asked) == 0 || !slices.Equal(a.asked, slices.Collect(numbers)) {
+		return fmt.Errorf("the numbers are %d", a.asked)
+	}
+	for range numbers {
+		break
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, max(1, a.feeds))
+	for i := range errs {
+		wg.Go(func() {
+			f := a.run.Feed()
+			for n := i; n < len(a.asked) && errs[i] == nil; n += len(errs) {
+				key, cells := a.records[a.asked[n]].bytes()
+				errs[i] = f.Put(a.asked[n], key, cells)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// beginLean begins a run that can put these records once more.
+func beginLean(t testing.TB, s *diff.Store, columns string, o diff.RunOptions, records ...in) (*diff.Run, *again) {
+	t.Helper()
+	a := &again{records: make(map[int64]in)}
+	for i, r := range records {
+		a.records[int64(i+1)] = r
+	}
+	o.Again = a.put
+	a.run = begin(t, s, columns, o)
+	return a.run, a
+}
+
+// leanPut is beginLean and put.
+func leanPut(t testing.TB, s *diff.Store, o diff.RunOptions, records ...in) (*diff.Run, *again) {
+	t.Helper()
+	r, a := beginLean(t, s, "a b", o, records...)
+	put(t, r, records...)
+	return r, a
+}
+
+func TestAgainAsksFor(t *testing.T) {
+	create := diff.RunOptions{Create: true}
+	known := func(names ...string) diff.RunOptions { return diff.RunOptions{Known: keys(names...)} }
+	ann, ben, cat := rec("ann", "1 2"), rec("ben", "3 4"), rec("cat", "5 6")
+	for _, c := range []struct {
+		name, reason string
+		before       diff.RunOptions // of ann and ben
+		opts         diff.RunOptions
+		readOnly     bool
+		in           []in
+		want         string
+		changes      string
+	}{
+		{"nothing", "all is as it was: Again is not called", create, create, false, []in{ann, ben}, "[]", ""},
+		{"new and changed", "", create, create, false, []in{ann, rec("ben", "3 x"), cat}, "[2 3]", "2:changed[b] 3:new[a b]"},
+		{"new in a preview", "nothing is written, and all columns are named anyway", create, create, true, []in{ann, rec("ben", "3 x"), cat}, "[2]", "2:changed[b] 3:new[a b]"},
+		{"held back", "it leaves nothing", create, known("ann"), false, []in{rec("ann", "x 2"), cat}, "[1]", "1:changed[a] gone"},
+		{"known", "", create, known("cat"), false, []in{ann, ben, cat}, "[3]", "3:new[a b]"},
+		{"refresh", "what is due as it was changed in no column", create, diff.RunOptions{Create: true, Refresh: true}, false, []in{ann, rec("ben", "x 4")}, "[2]", "1:due[] 2:due[a]"},
+		{"unconfirmed, now new", "its old record has the digests", diff.RunOptions{}, create, false, []in{ann, rec("ben", "3 x")}, "[2]", "1:new[a b] 2:new[a b]"},
+		{"unconfirmed, now new, in a preview", "", diff.RunOptions{}, create, true, []in{ann, rec("ben", "3 x")}, "[]", "1:new[a b] 2:new[a b]"},
+		{"rejected", "it keeps its state", create, create, false, []in{bad("ann"), ben, bad(nul), bad("cat")}, "[]", ""},
+		{"conflict", "so does it", create, create, false, []in{ann, rec("ann", "x 2"), ben, cat, rec("cat", "x x")}, "[]", "1:conflict 2:conflict 4:conflict 5:conflict"},
+		{"identical duplicates", "the first is taken", create, create, false, []in{ann, ben, cat, cat}, "[3]", "3:new[a b]"},
+		{"last wins", "only the winner", create, diff.RunOptions{Create: true, Duplicates: diff.LastWins}, false, []in{rec("ann", "x 2"), ann, ben, cat, rec("cat", "x x")}, "[5]", "5:new[a b]"},
+		{"first wins", "only the winner", create, diff.RunOptions{Create: true, Duplicates: diff.FirstWins}, false, []in{rec("ann", "x 2"), ann, ben}, "[1]", "1:changed[a]"},
+	} {
+		dir := t.TempDir()
+		s := open(t, dir, diff.Options{FS: quick{osFS(t, dir)}})
+		deliver(t, s, c.before, ann, ben)
+		if c.readOnly {
+			s = open(t, dir, diff.Options{FS: quick{osFS(t, dir)}, ReadOnly: true})
+		}
+		r, a := leanPut(t, s, c.opts, c.in...)
+		compare(t, r)
+		if got := fmt.Sprint(a.asked); got != c.want {
+			t.Errorf("%s: asked for %s, want %s (%s)", c.name, got, c.want, c.reason)
+		}
+		if got := changes(t, r, []string{"a", "b"}); got != c.changes {
+			t.Errorf("%s: %s, want %s", c.name, got, c.changes)
+		}
+		r.Close()
+	}
+}
+
+// A state that was carried to other columns has no row digest that counts: only
+// the column digests tell whether the record changed.
+func TestAgainAfterOtherColumns(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, diff.Options{FS: quick{osFS(t, dir)}})
+	deliver(t, s, diff.RunOptions{Create: true}, rec("ann", "1 2"), rec("ben", "3 _"))
+	for _, columns := range []string{"a c", "a b"} { // so that column b is empty now
+		r := begin(t, s, columns, diff.RunOptions{Create: true})
+		put(t, r, bad("ann"), bad("ben"))
+		compare(t, r)
+		publish(t, s, stage(t, r))
+	}
+	for _, want := range []string{"read=2 unchanged=1 changed=1 previous=2 b=1 [1 2]", "read=2 unchanged=2 previous=2 []"} {
+		r, a := leanPut(t, s, diff.RunOptions{Create: true}, rec("ann", "1 2"), rec("ben", "3 _"))
+		if got := fmt.Sprint(counts(compare(t, r)), " ", a.asked); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		publish(t, s, stage(t, r))
+	}
+}
+
+// Where every column digest is needed, Again is not used.
+func TestAgainIgnored(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, diff.Options{FS: quick{osFS(t, dir)}})
+	for _, columns := range []string{"a b", "b a", "b a c", "b c", ""} {
+		var records []in
+		for i := range 3 {
+			records = append(records, in{key: fmt.Sprint(i), cells: strings.Fields(columns)})
+			if columns == "" {
+				records[i].cells = []string{}
+			}
+		}
+		r, a := beginLean(t, s, columns, diff.RunOptions{Create: true}, records...)
+		put(t, r, records...)
+		compare(t, r)
+		publish(t, s, stage(t, r))
+		if a.asked != nil {
+			t.Errorf("columns %q: asked for %d", columns, a.asked)
+		}
+	}
+	// Without any column a lean run has nothing but new records to ask for.
+	r, a := beginLean(t, s, "", diff.RunOptions{Create: true}, in{key: "0", cells: []string{}}, in{key: "x", cells: []string{}})
+	put(t, r, a.records[1], a.records[2])
+	if got := counts(compare(t, r)); got != "read=2 unchanged=1 new=1 previous=3 gone=2" || fmt.Sprint(a.asked) != "[2]" {
+		t.Errorf("no columns: %s, asked for %d", got, a.asked)
+	}
+}
+
+// What is put again must be what was put, or the run fails.
+func TestAgainRefuses(t *testing.T) {
+	t.Parallel()
+	ann, ben, cat, dan := rec("ann", "1 2"), rec("ben", "x 4"), rec("cat", "5 6"), rec("dan", "7 8")
+	type feed func(seq int64, r in) error
+	for _, c := range []struct {
+		name   string
+		put    func(put feed) error // ben, cat and dan are asked for
+		want   string
+		wanted error
+	}{
+		{"nothing", func(feed) error { return nil }, "changed while it was read: record 2 ", nil},
+		{"one is missing", func(put feed) error { return errors.Join(put(2, ben), put(4, dan)) }, "changed while it was read: record 3 ", nil},
+		{"other cells", func(put feed) error { return errors.Join(put(2, ben), put(3, rec("cat", "5 x")), put(4, dan)) }, "changed while it was read: record 3 ", nil},
+		{"the old cells", func(put feed) error { return errors.Join(put(2, rec("ben", "3 4")), put(3, cat), put(4, dan)) }, "changed while it was read: record 2 ", nil},
+		{"another key", func(put feed) error { return errors.Join(put(2, ben), put(3, rec("eve", "5 6")), put(4, dan)) }, "changed while it was read: record 3 ", nil},
+		{"the key of a record that is as it was", func(put feed) error { return errors.Join(put(2, ben), put(3, ann), put(4, dan)) }, "changed while it was read: record 3 ", nil},
+		{"numbers swapped", func(put feed) error { return errors.Join(put(2, ben), put(3, dan), put(4, cat)) }, "changed while it was read: record ", nil},
+		{"rejected, and passed over", func(put feed) error { put(3, bad("cat")); return errors.Join(put(2, ben), put(4, dan)) }, "changed while it was read: record 3 ", nil},
+		{"rejected", func(put feed) error { return put(3, bad("cat")) }, "changed while it was read: record 3 ", nil},
+		{"no key", func(put feed) error { return put(3, rec(nul, "5 6")) }, "changed while it was read: record 3 ", nil},
+		{"not asked for", func(put feed) error { return put(1, ann) }, "record 1 was not asked for", nil},
+		{"never heard of", func(put feed) error { return put(1<<62, ann) }, "was not asked for", nil},
+		{"twice", func(put feed) error { return errors.Join(put(2, ben), put(2, ben)) }, "record 2 was put again already", nil},
+		{"too few cells", func(put feed) error { return put(2, rec("ben", "x")) }, "record 2 has 1 cells", nil},
+		{"the caller's error", func(feed) error { return errCaller }, "diff: put records again: the caller", errCaller},
+	} {
+		dir := t.TempDir()
+		s := open(t, dir, diff.Options{FS: quick{osFS(t, dir)}})
+		deliver(t, s, diff.RunOptions{Create: true}, ann, rec("ben", "3 4"))
+		for _, memory := range []int64{0, 1} {
+			var r *diff.Run
+			r = begin(t, s, "a b", diff.RunOptions{Create: true, Again: func(context.Context, iter.Seq[int64]) error {
+				f := r.Feed()
+				return c.put(func(seq int64, rec in) error {
+					key, cells := rec.bytes()
+					return f.Put(seq, key, cells)
+				})
+			}}.Tiny(memory, 2))
+			put(t, r, ann, ben, cat, dan)
+			_, err := r.Compare(t.Context())
+			if err == nil || !strings.HasPrefix(err.Error(), "diff: ") || !strings.Contains(err.Error(), c.want) || c.wanted != nil && !errors.Is(err, c.wanted) {
+				t.Errorf("%s: %v, want %q", c.name, err, c.want)
+			}
+			if _, err := r.Stage(t.Context()); err == nil {
+				t.Errorf("%s: staged all the same", c.name)
+			}
+			if err := r.Close(); err != nil {
+				t.Errorf("%s: %v", c.name, err)
+			}
+		}
+		if got := names(t, dir); len(got) != 3 {
+			t.Errorf("%s: left behind %q", c.name, got)
+		}
+	}
+}
+
+// While records are put again, the run and the store can be misused without
+// any harm.
+func TestAgainMisuse(t *testing.T) {
+	ann, ben := rec("ann", "1 2"), rec("ben", "3 4")
+	cells := [][]byte{[]byte("3"), []byte("4")}
+	for name, misuse := range map[string]func(r *diff.Run, s *diff.Store, early *diff.Feed) error{
+		"Close":           func(r *diff.Run, _ *diff.Store, _ *diff.Feed) error { return r.Close() },
+		"Close the store": func(_ *diff.Run, s *diff.Store, _ *diff.Feed) error { return s.Close() },
+		"Compare":         func(r *diff.Run, _ *diff.Store, _ *diff.Feed) error { _, err := r.Compare(t.Context()); return err },
+		"Stage":           func(r *diff.Run, _ *diff.Store, _ *diff.Feed) error { _, err := r.Stage(t.Context()); return err },
+		"an early feed":   func(_ *diff.Run, _ *diff.Store, f *diff.Feed) error { return f.Put(2, []byte("ben"), cells) },
+	} {
+		dir := t.TempDir()
+		s := open(t, dir, diff.Options{FS: quick{osFS(t, dir)}})
+		deliver(t, s, diff.RunOptions{Create: true}, ann)
+		var r *diff.Run
+		var early, late *diff.Feed
+		r = begin(t, s, "a b", diff.RunOptions{Create: true, Again: func(context.Context, iter.Seq[int64]) error {
+			late = r.Feed()
+			return errors.Join(late.Put(2, []byte("ben"), cells), misuse(r, s, early))
+		}})
+		early = r.Feed()
+		put(t, r, ann, ben)
+		_, err := r.Compare(t.Context())
+		if err == nil || !strings.HasPrefix(err.Error(), "diff: ") || strings.HasSuffix(name, "feed") != strings.Contains(err.Error(), "before Again") {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, f := range []*diff.Feed{early, late, r.Feed()} {
+			if err := f.Put(2, []byte("ben"), cells); err == nil {
+				t.Errorf("%s: Put after Compare", name)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The last snapshot is checked in both of its readings.
+func TestAgainDamage(t *testing.T) {
+	t.Parallel()
+	for _, memory := range []int64{0, 64 << 10} {
+		dir := t.TempDir()
+		s := open(t, dir, diff.Options{FS: quick{osFS(t, dir)}})
+		records := wide(20_000, "old")
+		deliver(t, s, diff.RunOptions{Create: true}, records...)
+		path := filepath.Join(dir, "snapshot.current")
+		file, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, rec("more", "1 2"))
+		var r *diff.Run
+		r = begin(t, s, "a b", diff.RunOptions{Create: true, Again: func(context.Context, iter.Seq[int64]) error {
+			file[len(file)/2] ^= 1
+			if err := os.WriteFile(path, file, 0o600); err != nil {
+				return err
+			}
+			return r.Feed().Put(20_001, []byte("more"), [][]byte{[]byte("1"), []byte("2")})
+		}}.Tiny(memory, 2))
+		put(t, r, records...)
+		switch _, err := r.Compare(t.Context()); {
+		case memory == 0 && !errors.Is(err, diff.ErrDamaged):
+			t.Errorf("altered meanwhile: %v", err)
+		case memory != 0 && err != nil:
+			t.Errorf("altered meanwhile, after it was partitioned again: %v", err)
+		}
+		r.Close()
+	}
+}
+
+// recordsOf returns the records of a snapshot in order, whatever its partitions.
+func recordsOf(t *testing.T, data string) [][]byte {
+	t.Helper()
+	l, ok := parse([]byte(data))
+	if !ok || !bytes.Equal(l.bytes(), []byte(data)) {
+		t.Fatal("not a snapshot as documented")
+	}
+	var all [][]byte
+	for _, b := range l.blocks {
+		all = slices.AppendSeq(all, slices.Chunk(b.records, l.size()))
+	}
+	slices.SortFunc(all, bytes.Compare)
+	return all
+}
+
+// A lean run has the outcome of any other, to the last bit of the snapshot.
+func TestAgainIsTheSame(t *testing.T) {
+	t.Parallel()
+	seed := cmp.Or(*seedFlag, rand.Uint64())
+	rng := rand.New(rand.NewPCG(seed, 1))
+	asked := 0
+	for n := range 30 {
+		size := []int{3, 40, 300, 300, 2000}[n%5]
+		var dirs [2]string
+		var stores [2]*diff.Store
+		for i := range stores {
+			dirs[i] = t.TempDir()
+			stores[i] = open(t, dirs[i], diff.Options{Key: goldKey, FS: quick{osFS(t, dirs[i])}})
+			if n%3 == 0 { // then most digests collide, and the outcome is the same all the same
+				stores[i].CutDigests(3, 2)
+			}
+		}
+		for run := range 4 {
+			_, o := randomOptions(rng, size)
+			records := randomSegment(rng, size, 2)
+			if run == 2 {
+				var due []string
+				for i := range size / 2 {
+					due = append(due, randomKey(3*i))
+				}
+				for _, s := range stores {
+					if _, err := s.MarkDue(t.Context(), keys(due...)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			var outcome [2]string
+			var kept [2][][]byte
+			for i, s := range stores {
+				opts := o.Tiny([]int64{0, int64(size) << 4, 40 << 10}[rng.IntN(3)], 1+rng.IntN(4))
+				a := &again{records: make(map[int64]in), feeds: 1 + rng.IntN(3)}
+				if i == 1 {
+					opts.Again = a.put
+				}
+				r := begin(t, s, "a b", opts)
+				a.run = r
+				for _, rec := range records {
+					a.records[rec.seq] = rec.in
+				}
+				putConcurrently(t, rng, r, records)
+				outcome[i] = counts(compare(t, r)) + "\n" + changes(t, r, []string{"a", "b"})
+				id := stage(t, r)
+				kept[i] = recordsOf(t, tree(t, dirs[i])["snapshot.staged-"+id])
+				publish(t, s, id)
+				r.Close()
+				asked += len(a.asked)
+			}
+			if outcome[0] != outcome[1] {
+				t.Fatalf("-seed %d, case %d, run %d: a lean run gives\n%s\nwant\n%s", seed, n, run, outcome[1], outcome[0])
+			}
+			if !slices.EqualFunc(kept[0], kept[1], bytes.Equal) {
+				t.Fatalf("-seed %d, case %d, run %d: a lean run keeps something else, of %d records and %d", seed, n, run, len(kept[1]), len(kept[0]))
+			}
+		}
+	}
+	if asked < 1000 {
+		t.Errorf("%d records were put again", asked)
+	}
+}
