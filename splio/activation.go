@@ -67,7 +67,8 @@ type Activation struct {
 
 	// Memory is how many bytes the comparison may hold, at least 16 MiB; the rest
 	// goes to temporary files in State. The default is 64 MiB. See
-	// [diff.RunOptions].
+	// [diff.RunOptions]. Reading and rendering takes a few MiB for each processor
+	// besides, of which at most 16 are used.
 	Memory int64
 
 	// DigestKey is the secret, of 16 bytes or more, under which the state holds
@@ -200,7 +201,9 @@ func (j *job) clock() time.Time {
 // one that was released or is on its way makes the error match [ErrPending].
 //
 // Wrong configuration is reported all at once, with [ErrConfig], before the
-// state is opened. After an error the state is as it was, except that a ready plan may be gone.
+// state is opened. A segment in a CSV file is read again for the rows that are
+// sent: one that was written to or replaced meanwhile gives an error. A plan that
+// would fill the disk of State fails before it does. After an error the state is as it was, except that a ready plan may be gone.
 // When ctx ends, the error holds context.Cause(ctx).
 func (a Activation) Plan(ctx context.Context, src mapping.Source) (*Plan, error) {
 	mapper, err := a.check(ctx, src)
@@ -219,8 +222,9 @@ func (a Activation) Plan(ctx context.Context, src mapping.Source) (*Plan, error)
 }
 
 // Preview finds what Plan would, and leaves no trace: the state is only read,
-// and a directory that is missing stays missing. It needs no lock, and
-// temporary disk space for one copy of the rendered segment. The files, which
+// and a directory that is missing stays missing. It needs no lock, and, unless
+// the segment is a CSV file, temporary disk space for one copy of the rendered
+// segment. The files, which
 // have the names they would get, are measured and not kept. While an earlier
 // plan waits to be delivered, the error matches [ErrPending].
 func (a Activation) Preview(ctx context.Context, src mapping.Source) (_ *Report, err error) {

@@ -58,7 +58,8 @@
 //
 //	outbox/manifest    the plan that waits or is on its way, with its journal
 //	outbox/NNNN.csv    its files, personal data in clear until they are delivered
-//	outbox/spool       rendered rows while a plan is made; without a name where
+//	outbox/spool       rendered rows while a plan is made over a segment that is
+//	                   not a CSV file, which is read again; without a name where
 //	                   the system allows it
 //	ledger             the file names that were used, and the last snapshot's id
 //

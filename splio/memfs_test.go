@@ -2,6 +2,7 @@ package splio_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -105,6 +106,8 @@ func (m *memFS) ReadDir(name string) (names []string, err error) {
 }
 
 func (m *memFS) SyncDir(name string) error { _, err := m.ReadDir(name); return err }
+
+func (m *memFS) Free() (int64, error) { return 0, errors.ErrUnsupported }
 
 func (m *memFS) Lock(name string) (vfs.Lock, error) {
 	m.mu.Lock()

@@ -43,7 +43,9 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		}
 	}()
 	columns := mapper.Columns()
-	run, err := j.store.Begin(ctx, columns[1:], diff.RunOptions{
+	var run *diff.Run
+	var seg rows
+	run, err = j.store.Begin(ctx, columns[1:], diff.RunOptions{
 		Create:      j.Insert,
 		Known:       knownKeys(mapper, j.Known),
 		Duplicates:  j.Duplicates,
@@ -51,19 +53,23 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		Refresh:     j.Refresh,
 		MaxUnusable: j.MaxUnusable,
 		Memory:      j.Memory,
+		Again: func(ctx context.Context, numbers iter.Seq[int64]) error {
+			feed := run.Feed()
+			return seg.each(ctx, withNumbers(numbers), func(c *diff.Change, r spooled) error {
+				return feed.Put(c.Seq, r.cells[0], r.cells[1:len(columns)])
+			})
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
-	sp, err := j.newSpool()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, sp.close()) }()
-
 	found := &tally{counts: make(map[RejectionCount]int64), each: j.OnRejection}
-	if err := j.put(ctx, mapper, src, run, sp, found); err != nil {
+	seg, err = j.put(ctx, mapper, src, run, found)
+	if seg != nil {
+		defer func() { err = errors.Join(err, seg.close()) }()
+	}
+	if err != nil {
 		return nil, err
 	}
 	summary, err := run.Compare(ctx)
@@ -71,7 +77,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		return nil, err
 	}
 	m := &manifest{Plan: rand.Text(), State: Ready, Scope: j.scope(), Day: j.clock(), Dest: j.Destination}
-	if m.Files, err = j.write(ctx, columns, run, sp, found); err != nil {
+	if m.Files, err = j.write(ctx, columns, run, seg, found); err != nil {
 		return nil, err
 	}
 	m.Report.add(summary, j.Insert)
@@ -186,33 +192,44 @@ func knownKeys(mapper *mapping.Mapper, keys iter.Seq2[string, error]) iter.Seq2[
 	}
 }
 
-// write writes the rows of all changes into files of the outbox.
-func (j *job) write(ctx context.Context, columns []string, run *diff.Run, sp *spool, found *tally) ([]manifestFile, error) {
+// withNumbers are changes of which nothing but the numbers are told.
+func withNumbers(numbers iter.Seq[int64]) iter.Seq2[*diff.Change, error] {
+	return func(yield func(*diff.Change, error) bool) {
+		var c diff.Change
+		for c.Seq = range numbers {
+			if !yield(&c, nil) {
+				return
+			}
+		}
+	}
+}
+
+// withRecords are the changes of a run that are about a record of the segment.
+func withRecords(ctx context.Context, run *diff.Run) iter.Seq2[*diff.Change, error] {
+	return func(yield func(*diff.Change, error) bool) {
+		for c, err := range run.Changes(ctx) {
+			if err == nil && c.Kind == diff.Gone || !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// write writes the rows of all changes into files of the outbox. Nothing is
+// sent about those who left.
+func (j *job) write(ctx context.Context, columns []string, run *diff.Run, seg rows, found *tally) ([]manifestFile, error) {
 	out := &outbox{job: j, columns: columns, open: make(map[diff.Columns]*outFile)}
 	defer out.abort()
-	rows := sp.read()
-	for c, err := range run.Changes(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		if c.Kind == diff.Gone {
-			break // nothing is sent about those who left
-		}
-		line, cells, err := rows.find(c.Seq)
-		if err != nil {
-			return nil, err
-		}
+	err := seg.each(ctx, withRecords(ctx, run), func(c *diff.Change, r spooled) error {
 		if c.Kind == diff.Conflict {
-			r := j.keyRejection(c.Seq, line, ReasonConflict)
-			found.add(r)
-			if err := j.conflict(r, cells[len(columns):]); err != nil {
-				return nil, err
-			}
-			continue
+			x := j.keyRejection(c.Seq, r.line, ReasonConflict)
+			found.add(x)
+			return j.conflict(x, r.cells[len(columns):])
 		}
-		if err := out.add(cells[:len(columns)]); err != nil {
-			return nil, err
-		}
+		return out.add(r.cells[:len(columns)])
+	})
+	if err != nil {
+		return nil, err
 	}
 	return out.finish()
 }

@@ -2,30 +2,120 @@ package splio
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"sync"
 
 	"github.com/spliosync/spliosync/diff"
+	"github.com/spliosync/spliosync/internal/chunk"
 	"github.com/spliosync/spliosync/mapping"
 )
 
 // batchBytes is about how many bytes of rows are handed on at a time.
 const batchBytes = 256 << 10
 
-// put renders the segment into the spool and the comparison. Rendering goes on
-// while other processors digest the rows that are done; numbers, not time, say
+// rows are those of the segment, rendered, once it was put into the comparison.
+type rows interface {
+	// each visits the rows that changes name, which ascend. What it passes on is
+	// valid during the call of visit.
+	each(ctx context.Context, changes iter.Seq2[*diff.Change, error], visit func(*diff.Change, spooled) error) error
+	close() error
+}
+
+// put renders the segment into the comparison. What gives the rows again is the
+// segment itself where it can be read once more, and a spool anywhere else.
+func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, run *diff.Run, found *tally) (_ rows, err error) {
+	chunked, ok := src.(chunk.Source)
+	if ok && chunked.Repeatable() {
+		return &rereader{j, mapper, chunked}, j.putChunks(ctx, mapper, chunked, run, nil, found)
+	}
+	sp, err := j.newSpool()
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		err = j.putChunks(ctx, mapper, chunked, run, sp, found)
+	} else {
+		err = j.putRecords(ctx, mapper, src, run, sp, found)
+	}
+	return sp, err
+}
+
+// keepsValues reports whether the values of a record are wanted after it was
+// rendered, in case another record has its key.
+func (j *job) keepsValues() bool { return j.OnRejected != nil && j.Duplicates == diff.RejectDuplicates }
+
+// renderer renders records on one goroutine.
+type renderer struct {
+	*job
+	rowEncoder
+	mapper *mapping.Mapper
+	found  *tally
+	turn   func() error // waits until it is this goroutine's to call the caller's functions; nil: it is
+	row    mapping.Row
+}
+
+// render renders a record and passes on what is wrong with it.
+func (r *renderer) render(rec *mapping.Record) error {
+	row := &r.row
+	r.mapper.Render(row, rec)
+	if !survives(row.Key) { // as another key it would name somebody else
+		row.Rejections = append(row.Rejections, r.keyRejection(row.Seq, row.Line, ReasonKey))
+		row.Key, row.OK = nil, false
+	}
+	if len(row.Rejections) == 0 {
+		return nil
+	}
+	passOn := r.OnRejected != nil && !row.OK
+	if r.turn != nil && (passOn || r.found.each != nil) {
+		if err := r.turn(); err != nil {
+			return err
+		}
+	}
+	for _, x := range row.Rejections {
+		r.found.add(x)
+	}
+	if passOn {
+		if err := r.OnRejected(rec, row.Rejections); err != nil {
+			return fmt.Errorf("splio: Activation.OnRejected: %w", err)
+		}
+	}
+	return nil
+}
+
+// put puts the row into the comparison.
+func (r *renderer) put(feed *diff.Feed, seq int64) error {
+	if !r.row.OK {
+		return feed.Put(seq, r.row.Key, nil)
+	}
+	return feed.Put(seq, r.row.Key, r.row.Cells[1:])
+}
+
+// append appends the row of rec as it is spooled.
+func (r *renderer) append(dst []byte, seq int64, rec *mapping.Record) []byte {
+	switch {
+	case !r.row.OK && r.row.Key != nil:
+		return r.rowEncoder.append(dst, seq, r.row.Line, r.row.Cells[:1], nil)
+	case !r.row.OK:
+		return r.rowEncoder.append(dst, seq, r.row.Line, nil, nil)
+	case r.keepsValues():
+		return r.rowEncoder.append(dst, seq, r.row.Line, r.row.Cells, rec.Values)
+	}
+	return r.rowEncoder.append(dst, seq, r.row.Line, r.row.Cells, nil)
+}
+
+// putRecords is put for a segment that comes record by record. Rendering goes
+// on while other processors digest the rows that are done; numbers, not time, say
 // which row is which, so that the outcome does not depend on their number.
-func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, run *diff.Run, sp *spool, found *tally) (err error) {
-	p := startPutters(run, len(mapper.Columns()), max(1, runtime.GOMAXPROCS(0)-1))
+func (j *job) putRecords(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, run *diff.Run, sp *spool, found *tally) (err error) {
+	p := startPutters(run, len(mapper.Columns()), max(1, min(runtime.GOMAXPROCS(0), maxCrew)-1))
 	defer func() { err = errors.Join(err, p.wait()) }()
 
-	keep := j.OnRejected != nil && j.Duplicates == diff.RejectDuplicates // values, in case another record has the key
-	var row mapping.Row
-	var enc rowEncoder
-	var n int64
+	r := &renderer{job: j, mapper: mapper, found: found}
+	room := j.newSpace(-1, len(mapper.Columns()))
+	var n, before int64
 	batch := <-p.free
 	for rec, err := range src.Records(ctx) {
 		if err != nil {
@@ -36,33 +126,17 @@ func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Sourc
 				return fmt.Errorf("splio: read the segment: %w", err)
 			}
 		}
-		mapper.Render(&row, rec)
-		if !survives(row.Key) { // as another key it would name somebody else
-			row.Rejections = append(row.Rejections, j.keyRejection(row.Seq, row.Line, ReasonKey))
-			row.Key, row.OK = nil, false
+		if err := r.render(rec); err != nil {
+			return err
 		}
-		for _, r := range row.Rejections {
-			found.add(r)
-		}
-		cells, values := row.Cells, rec.Values
-		if !row.OK {
-			if j.OnRejected != nil {
-				if err := j.OnRejected(rec, row.Rejections); err != nil {
-					return fmt.Errorf("splio: Activation.OnRejected: %w", err)
-				}
-			}
-			cells = cells[:0]
-			if row.Key != nil {
-				cells = append(cells, row.Key)
-			}
-		}
-		if !row.OK || !keep {
-			values = nil
-		}
-		if batch = enc.append(batch, n, row.Line, cells, values); len(batch) >= batchBytes {
+		if batch = r.append(batch, n, rec); len(batch) >= batchBytes {
 			if err := sp.write(batch); err != nil {
 				return err
 			}
+			if err := room.took(int64(len(batch)), n-before, true); err != nil {
+				return err
+			}
+			before = n
 			if batch, err = p.hand(batch); err != nil {
 				return err
 			}
@@ -129,22 +203,18 @@ func (p *putters) wait() error {
 func putRows(feed *diff.Feed, batch []byte, columns int) error {
 	var all [][]byte
 	for len(batch) > 0 {
-		size, n := binary.Uvarint(batch)
-		if n <= 0 || size > uint64(len(batch)-n) {
-			return errSpool
-		}
-		seq, _, cells, err := parseRow(batch[n:][:size], all[:0])
+		r, rest, err := nextRow(batch, all)
 		if err != nil {
 			return err
 		}
-		batch, all = batch[n:][size:], cells
-		switch {
+		batch, all = rest, r.cells[:0]
+		switch cells := r.cells; {
 		case len(cells) >= columns: // values may follow
-			err = feed.Put(seq, cells[0], cells[1:columns])
+			err = feed.Put(r.seq, cells[0], cells[1:columns])
 		case len(cells) == 1:
-			err = feed.Put(seq, cells[0], nil)
+			err = feed.Put(r.seq, cells[0], nil)
 		default:
-			err = feed.Put(seq, nil, nil)
+			err = feed.Put(r.seq, nil, nil)
 		}
 		if err != nil {
 			return err

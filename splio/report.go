@@ -110,6 +110,13 @@ func (t *tally) add(r mapping.Rejection) {
 	}
 }
 
+// merge takes over the counts of another.
+func (t *tally) merge(o *tally) {
+	for c, n := range o.counts {
+		t.counts[c] += n
+	}
+}
+
 // list returns the counts, most frequent first.
 func (t *tally) list() []RejectionCount {
 	out := make([]RejectionCount, 0, len(t.counts))

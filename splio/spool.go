@@ -2,20 +2,24 @@ package splio
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
+	"slices"
 
+	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/internal/vfs"
 	"github.com/spliosync/spliosync/mapping"
 )
 
 const spoolName = "spool"
 
-// spool keeps rendered rows until the comparison has told which of them are
+// spool keeps the rendered rows of a segment that can not be read again, until the comparison has told which of them are
 // sent. It holds personal data: the file loses its name at once where the
 // system allows it, and is private anyway.
 //
@@ -91,9 +95,25 @@ func (e *rowEncoder) append(dst []byte, seq, line int64, cells [][]byte, values 
 
 var errSpool = errors.New("splio: read the spool: it was altered while in use")
 
-// parseRow takes a row apart, after its length. The cells share its memory and
-// are appended to cells.
-func parseRow(b []byte, cells [][]byte) (seq, line int64, out [][]byte, err error) {
+// spooled is a row that was rendered.
+type spooled struct {
+	seq, line int64
+	cells     [][]byte // with the values behind them, if there are any
+}
+
+// nextRow takes the first row of b apart and returns the rest of b. The cells
+// share its memory; the slice of them is buf, when it is large enough.
+func nextRow(b []byte, buf [][]byte) (r spooled, rest []byte, err error) {
+	size, n := binary.Uvarint(b)
+	if n <= 0 || size > uint64(len(b)-n) {
+		return r, nil, errSpool
+	}
+	r, err = parseRow(b[n:][:size], buf[:0])
+	return r, b[n:][size:], err
+}
+
+// parseRow takes a row apart, after its length.
+func parseRow(b []byte, cells [][]byte) (r spooled, err error) {
 	bad := false
 	next := func() uint64 {
 		v, n := binary.Uvarint(b)
@@ -104,7 +124,7 @@ func parseRow(b []byte, cells [][]byte) (seq, line int64, out [][]byte, err erro
 		b = b[n:]
 		return v
 	}
-	seq, line = int64(next()), int64(next())
+	r.seq, r.line = int64(next()), int64(next())
 	for len(b) > 0 && !bad {
 		switch n := next(); {
 		case bad:
@@ -118,45 +138,55 @@ func parseRow(b []byte, cells [][]byte) (seq, line int64, out [][]byte, err erro
 		}
 	}
 	if bad {
-		return 0, 0, nil, errSpool
+		return spooled{}, errSpool
 	}
-	return seq, line, cells, nil
+	r.cells = cells
+	return r, nil
 }
 
-// spoolReader finds rows by ascending number.
-type spoolReader struct {
-	r     *bufio.Reader
-	buf   []byte
-	cells [][]byte
-}
-
-func (s *spool) read() *spoolReader {
-	return &spoolReader{r: bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.size), 256<<10)}
-}
-
-// find returns the row with a number that was added: its line, and its cells
-// with the values after them, which are valid until the next call.
-func (r *spoolReader) find(seq int64) (line int64, cells [][]byte, err error) {
-	for {
-		n, err := binary.ReadUvarint(r.r)
+func (s *spool) each(_ context.Context, changes iter.Seq2[*diff.Change, error], visit func(*diff.Change, spooled) error) error {
+	in := bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.size), 256<<10)
+	var buf []byte
+	var cells [][]byte
+	for c, err := range changes {
 		if err != nil {
-			return 0, nil, fmt.Errorf("splio: read the spool: %w", err)
+			return err
 		}
-		head, err := r.r.Peek(int(min(n, binary.MaxVarintLen64)))
+		if buf, err = findRow(in, c.Seq, buf); err != nil {
+			return fmt.Errorf("splio: read the spool: %w", err)
+		}
+		r, err := parseRow(buf, cells[:0])
 		if err != nil {
-			return 0, nil, fmt.Errorf("splio: read the spool: %w", err)
+			return err
+		}
+		cells = r.cells
+		if err := visit(c, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findRow goes on to the row with a number that was added, and returns it in
+// the memory of buf, without its length.
+func findRow(in *bufio.Reader, seq int64, buf []byte) ([]byte, error) {
+	for {
+		n, err := binary.ReadUvarint(in)
+		if err != nil {
+			return buf, err
+		}
+		head, err := in.Peek(int(min(n, binary.MaxVarintLen64)))
+		if err != nil {
+			return buf, err
 		}
 		if at, _ := binary.Uvarint(head); int64(at) != seq {
-			if _, err := r.r.Discard(int(n)); err != nil {
-				return 0, nil, fmt.Errorf("splio: read the spool: %w", err)
+			if _, err := in.Discard(int(n)); err != nil {
+				return buf, err
 			}
 			continue
 		}
-		r.buf = append(r.buf[:0], make([]byte, n)...)
-		if _, err := io.ReadFull(r.r, r.buf); err != nil {
-			return 0, nil, fmt.Errorf("splio: read the spool: %w", err)
-		}
-		_, line, r.cells, err = parseRow(r.buf, r.cells[:0])
-		return line, r.cells, err
+		buf = slices.Grow(buf[:0], int(n))[:n]
+		_, err = io.ReadFull(in, buf)
+		return buf, err
 	}
 }
