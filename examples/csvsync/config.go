@@ -48,6 +48,8 @@ type options struct {
 	universe, subsequence, state, to        string
 	knownHosts, passwordFile, identity      string
 	now, report, rejects                    string
+	known, knownColumn, duplicates          string
+	memory                                  int
 	lazyQuotes                              bool
 	insert, partial, refresh, dryRun, quiet bool
 }
@@ -70,6 +72,10 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	f.StringVar(&o.passwordFile, "password-file", "", "`file` with the password of the SFTP login; a line break at its end is cut")
 	f.StringVar(&o.identity, "identity", "", "`file` with the private key of the SFTP login, not encrypted")
 	f.BoolVar(&o.insert, "insert", false, "let rows create contacts: the sub-sequence must create and update. Without it, rows only\nupdate contacts that exist: the sub-sequence must only update")
+	f.StringVar(&o.known, "known", "", "CSV `file` with the contacts that exist in Splio, such as an export: without -insert, new\ncontacts that are not in it are held back until they are")
+	f.StringVar(&o.knownColumn, "known-column", "", "`name` of the column of -known that holds the keys (default that of the key attribute)")
+	f.StringVar(&o.duplicates, "duplicates", "reject", "what becomes of rows with one key that differ: reject all, or take the first or last: `policy`")
+	f.IntVar(&o.memory, "memory", 0, "memory for the comparison, in `MiB`, at least 16 (default 64); what needs more goes to temporary files in the state")
 	f.BoolVar(&o.partial, "partial", false, "the segment is only a part: contacts that are not in it have not left")
 	f.BoolVar(&o.refresh, "refresh", false, "send every valid contact, changed or not")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be sent; leave the state and the destination alone")
@@ -131,7 +137,7 @@ func configure(o *options) (*job, error) {
 		dryRun: o.dryRun,
 		quiet:  o.quiet,
 	}
-	var errs [7]error
+	var errs [9]error
 	j.segment, errs[0] = openSegment(o)
 	j.activation.Mapping, errs[1] = readMapping(o.mapping)
 	j.activation.Destination.Custom, errs[2] = parseColumns(o.columns)
@@ -147,9 +153,14 @@ func configure(o *options) (*job, error) {
 	}
 	errs[5] = checkRejects(o)
 	j.transport, errs[6] = openTransport(o)
+	j.activation.Duplicates, errs[7] = parseDuplicates(o.duplicates)
+	j.activation.Memory, errs[8] = parseMemory(o.memory)
+	if o.known != "" {
+		j.activation.Known = knownKeys(o.known, o.knownColumn, j.activation.Mapping.Key.To)
+	}
 	if o.rejects != "" {
-		j.rejects = &rejectsFile{Source: j.segment, name: o.rejects}
-		j.segment = j.rejects
+		j.rejects = &rejectsFile{name: o.rejects}
+		j.rejects.segment, _ = openSegment(o) // what is wrong with it was found above
 		j.activation.OnRejected = j.rejects.add
 	}
 	return j, errors.Join(errs[:]...)

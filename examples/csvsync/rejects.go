@@ -14,32 +14,29 @@ import (
 )
 
 // rejectsFile collects the records that a run rejects, beside the place where they are to be, until it is known that they
-// are those of a plan. It is the segment itself, to learn the names of the fields.
+// are those of a plan.
 type rejectsFile struct {
-	mapping.Source
-	name   string
-	fields []string
+	segment mapping.Source // another reading of it, to learn the names of the fields
+	name    string
 
 	temp  *os.File        // nil until the first record
 	out   *source.Rejects // into temp
 	count int64
 }
 
-func (r *rejectsFile) Fields(ctx context.Context) ([]string, error) {
-	fields, err := r.Source.Fields(ctx)
-	r.fields = fields
-	return fields, err
-}
-
 // add writes a rejected record. Its errors say nothing of what is in it.
 func (r *rejectsFile) add(rec *mapping.Record, rejections []mapping.Rejection) (err error) {
 	if r.temp == nil {
+		fields, err := r.segment.Fields(context.Background())
+		if err != nil {
+			return r.wrap(err)
+		}
 		// Personal data: for the eyes of the owner only.
 		r.temp, err = os.OpenFile(r.name+"."+rand.Text()+".tmp", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return r.wrap(err)
 		}
-		if r.out, err = source.NewRejects(r.temp, r.fields); err != nil {
+		if r.out, err = source.NewRejects(r.temp, fields); err != nil {
 			return r.wrap(err)
 		}
 	}
@@ -102,7 +99,7 @@ func checkRejects(o *options) error {
 	}
 	for _, other := range []struct{ flag, name string }{
 		{"-segment", o.segment}, {"-mapping", o.mapping}, {"-report", o.report},
-		{"-password-file", o.passwordFile}, {"-identity", o.identity}, {"-known-hosts", o.knownHosts},
+		{"-known", o.known}, {"-password-file", o.passwordFile}, {"-identity", o.identity}, {"-known-hosts", o.knownHosts},
 	} {
 		if other.name != "" && sameFile(o.rejects, info, other.name) {
 			errs = append(errs, fmt.Errorf("-rejects and %s name the same file, which would be lost", other.flag))

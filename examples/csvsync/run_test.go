@@ -345,3 +345,25 @@ func TestCancelled(t *testing.T) {
 	b.sync(day2).want(t, statusDone)
 	b.wantContacts()
 }
+
+// With the contacts that exist in Splio, the others wait until they do.
+func TestKnown(t *testing.T) {
+	b := newBench(t)
+	known := filepath.Join(t.TempDir(), "export.csv")
+	writeFile(t, known, "id;email\n1;EVE@example.com\n2;ada@example.com\n")
+	b.sync(day1, "-known", known).want(t, statusDone, "1 held back", "2 updated")
+	writeFile(t, known, "id;address\n1;bob@example.com\n")
+	b.sync(day2, "-known", known).want(t, statusFailed, `there is no column "email"`)
+	b.sync(day2, "-known", known, "-known-column", "address").want(t, statusDone, "0 held back", "2 unchanged", "1 updated")
+	b.sync(day3, "-known", known, "-insert").want(t, statusConfig, "Known makes no sense with Insert")
+}
+
+func TestDuplicates(t *testing.T) {
+	b := newBench(t)
+	b.setSegment("email,first_name,points\n", "ada@example.com,Ada,1\n", "ada@example.com,Ada,2\n")
+	b.sync("-dry-run").want(t, statusDone, "2 rejected")
+	b.sync("-dry-run", "-duplicates", "last").want(t, statusDone, "0 rejected, 1 duplicate")
+	b.sync("-dry-run", "-duplicates", "any").want(t, statusConfig, "none of reject, first and last")
+	b.sync("-dry-run", "-memory", "1").want(t, statusConfig, "-memory is a number of MiB from 16 on")
+	b.sync("-memory", "16", "-duplicates", "first").want(t, statusDone, "1 duplicate")
+}
