@@ -191,7 +191,7 @@ func TestCrafted(t *testing.T) {
 		{"partitions that descend", "order is part of the format", with(func(l *layout) { l.blocks[0], l.blocks[2] = l.blocks[2], l.blocks[0] }), diff.ErrDamaged},
 		{"record in another's partition", "it would never be found", with(func(l *layout) { l.blocks[0].records = l.blocks[1].records }), diff.ErrDamaged},
 		{"partition beyond the bits", "", with(func(l *layout) { l.blocks[2].partition = 256 }), diff.ErrDamaged},
-		{"unknown flag", "", with(func(l *layout) { r := slices.Clone(l.blocks[0].records); r[24] = 8; l.blocks[0].records = r }), diff.ErrDamaged},
+		{"unknown flag", "", with(func(l *layout) { r := slices.Clone(l.blocks[0].records); r[24] = 64; l.blocks[0].records = r }), diff.ErrDamaged},
 		{"key twice in a block", "", with(func(l *layout) { l.blocks[0].records = slices.Repeat(l.blocks[0].records, 2) }), diff.ErrDamaged},
 		{"key twice in two blocks", "", with(func(l *layout) { l.blocks = slices.Insert(l.blocks, 1, l.blocks[0]) }), diff.ErrDamaged},
 		{"empty block", "none is written", with(func(l *layout) { l.blocks[0].records = nil }), diff.ErrDamaged},

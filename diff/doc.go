@@ -79,7 +79,8 @@
 //	       12  .  n records of 25 + 4C bytes
 //	record  0 16  key digest
 //	       16  8  row digest
-//	       24  1  flags: 1 unconfirmed, 2 due, 4 row digest unknown
+//	       24  1  flags: 1 unconfirmed, 2 due, 4 row digest unknown; times 8, how often
+//	              the row was reported as bad since it changed, 0 to 7
 //	       25 4C  column digests
 //	end     0  4  0xFFFFFFFF
 //	        4  4  number of blocks

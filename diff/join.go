@@ -385,6 +385,9 @@ func (w *worker) compare(g *group, e entry, o record) {
 	}
 	flags := o.flags() & flagUnconfirmed
 	set := w.changed(e, digests, o)
+	if set == (Columns{}) {
+		flags |= o.flags() & reports
+	}
 	code := uint32(codeSets)
 	switch {
 	case w.opts.Refresh || o.flags()&flagDue != 0:
@@ -397,7 +400,7 @@ func (w *worker) compare(g *group, e entry, o record) {
 		code = 0
 	}
 	if code != 0 {
-		if flags != 0 {
+		if flags&flagUnconfirmed != 0 {
 			code |= 1
 		}
 		w.found = append(w.found, finding{e.seq(), code + w.set(set)<<2})

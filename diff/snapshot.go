@@ -31,7 +31,9 @@ const (
 	flagUnconfirmed = 1 << iota // nobody knows whether the destination has it
 	flagDue                     // to be sent in the next run
 	flagNoRow                   // the row digest is unknown: columns decide
-	knownFlags      = flagUnconfirmed | flagDue | flagNoRow
+	report                      // one of up to MaxReports, counted while the row stays as it is
+	reports         = MaxReports * report
+	knownFlags      = flagUnconfirmed | flagDue | flagNoRow | reports
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -400,59 +400,93 @@ func (s *Store) Discard(id string) error {
 // it are stale. The digests of the keys are held in memory, some 40 bytes for
 // each; of the snapshot only a block at a time.
 func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (marked int64, err error) {
-	if err := s.writable(); err != nil {
-		return 0, err
-	}
-	staged, err := s.list(isStaged)
+	err = s.mark(ctx, keys, func(rec record) {
+		rec[24] |= flagDue
+		marked++
+	})
 	if err != nil {
 		return 0, err
 	}
+	return marked, nil
+}
+
+// MaxReports is the largest number of reports that a snapshot counts.
+const MaxReports = 7
+
+// MarkReported is MarkDue for records that the destination has reported as bad:
+// each is marked at most so many times, 1 to [MaxReports], as long as its row does
+// not change. Those that were are left as they are, and counted as spent.
+func (s *Store) MarkReported(ctx context.Context, keys iter.Seq2[[]byte, error], most int) (marked, spent int64, err error) {
+	if most < 1 || most > MaxReports {
+		return 0, 0, fmt.Errorf("diff: MarkReported: %d times, 1 to %d are possible", most, MaxReports)
+	}
+	err = s.mark(ctx, keys, func(rec record) {
+		n := int(rec.flags()&reports) / report
+		if n >= most {
+			spent++
+			return
+		}
+		rec[24] = rec[24]&^reports | byte(n+1)*report | flagDue
+		marked++
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	return marked, spent, nil
+}
+
+// mark replaces the current snapshot by one in which the records with these keys
+// are marked.
+func (s *Store) mark(ctx context.Context, keys iter.Seq2[[]byte, error], one func(record)) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	staged, err := s.list(isStaged)
+	if err != nil {
+		return err
+	}
 	if len(staged) > 0 {
-		return 0, fmt.Errorf("diff: %s: %w", s.path(staged[0]), ErrStaged)
+		return fmt.Errorf("diff: %s: %w", s.path(staged[0]), ErrStaged)
 	}
 	cur, err := s.current()
 	if cur == nil || err != nil {
-		return 0, err
+		return err
 	}
 	defer cur.close()
 	due := make(map[keyDigest]struct{})
 	err = eachKey(ctx, s.dig, keys, func(k keyDigest) error { due[k] = struct{}{}; return nil })
 	if err != nil {
-		return 0, err
+		return err
 	}
 	c, err := newCandidate(s, cur.id, cur.columns, cur.partitionBits)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer c.abort()
 	for {
 		if err := context.Cause(ctx); err != nil {
-			return 0, fmt.Errorf("diff: %w", err)
+			return fmt.Errorf("diff: %w", err)
 		}
 		p, records, err := cur.next()
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if len(records) == 0 {
 			break
 		}
 		for rec := range slices.Chunk(records, cur.size) {
 			if _, ok := due[record(rec).key()]; ok {
-				rec[24] |= flagDue
-				marked++
+				one(rec)
 			}
 		}
 		if err := c.write(p, records); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	if err := cur.close(); err != nil { // an open file can not be replaced everywhere
-		return 0, err
+		return err
 	}
-	if err := c.finish(currentName); err != nil {
-		return 0, err
-	}
-	return marked, nil
+	return c.finish(currentName)
 }
 
 // eachKey visits the digests of a sequence of keys.

@@ -254,6 +254,46 @@ func TestPublishStale(t *testing.T) {
 	}
 }
 
+// A record that is reported again and again is sent again so many times and no
+// more, until it changes.
+func TestMarkReported(t *testing.T) {
+	s := open(t, t.TempDir(), diff.Options{})
+	ann, bob := rec("ann", "1 2"), rec("bob", "3 4")
+	deliver(t, s, diff.RunOptions{Create: true}, ann, bob)
+	report := func(wantMarked, wantSpent int64) {
+		t.Helper()
+		marked, spent, err := s.MarkReported(t.Context(), keys("ann", "zoe"), 2)
+		if marked != wantMarked || spent != wantSpent || err != nil {
+			t.Errorf("MarkReported: %d, %d, %v, want %d and %d", marked, spent, err, wantMarked, wantSpent)
+		}
+	}
+	due := func(want int64, records ...in) {
+		t.Helper()
+		r := begin(t, s, "a b", diff.RunOptions{Create: true})
+		put(t, r, records...)
+		if sum := compare(t, r); sum.Due != want {
+			t.Errorf("%d due, want %d", sum.Due, want)
+		}
+		publish(t, s, stage(t, r))
+	}
+	report(1, 0)
+	due(1, ann, bob)
+	due(0, ann, bob)
+	report(1, 0)
+	due(1, ann, bob)
+	report(0, 1) // twice is enough
+	due(0, ann, bob)
+	ann = rec("ann", "1 9")
+	due(0, ann, bob) // changed, as any other
+	report(1, 0)     // and it counts anew
+	due(1, ann, bob)
+	for _, most := range []int{0, diff.MaxReports + 1} {
+		if _, _, err := s.MarkReported(t.Context(), keys("ann"), most); err == nil {
+			t.Errorf("%d times pass", most)
+		}
+	}
+}
+
 func TestPublishRefuses(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, diff.Options{})
