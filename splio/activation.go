@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spliosync/spliosync/diff"
@@ -64,6 +65,20 @@ type Activation struct {
 
 	// Format says how files are written.
 	Format Format
+
+	// Rows says which cells are sent of a contact that has changed. By default all
+	// of them.
+	Rows Rows
+
+	// MaxFiles is the number of files of a sub-sequence up to which contacts with
+	// different sets of columns get different files: 64 when 0. It bounds the sets
+	// that absent cells, or Rows, lead to, not the parts of a set that is larger
+	// than a file.
+	MaxFiles int
+
+	// Subscribe are the ids of lists that contacts join when they are inserted, 0
+	// to 63, unless their row says something else of a list. It needs Insert.
+	Subscribe []int
 
 	// Memory is how many bytes the comparison may hold, at least 16 MiB; the rest
 	// goes to temporary files in State. The default is 64 MiB. See
@@ -130,6 +145,23 @@ func (a Activation) validate() error {
 	}
 	if a.Memory != 0 && a.Memory < minMemory {
 		errs = append(errs, fmt.Errorf("splio: Activation.Memory is %d, at least %d are needed", a.Memory, minMemory))
+	}
+	switch a.Rows {
+	case FullRows, ChangedOnly, ExactlyChanged:
+	default:
+		errs = append(errs, fmt.Errorf("splio: Activation.Rows is %q: it can be empty, %q or %q", a.Rows, ChangedOnly, ExactlyChanged))
+	}
+	if a.MaxFiles < 0 || a.MaxFiles > 4096 {
+		errs = append(errs, fmt.Errorf("splio: Activation.MaxFiles is %d, 0 to 4096 are possible", a.MaxFiles))
+	}
+	if len(a.Subscribe) > 0 && !a.Insert {
+		errs = append(errs, errors.New("splio: Activation.Subscribe is for contacts that are inserted, and Insert is off"))
+	}
+	if slices.ContainsFunc(a.Subscribe, func(id int) bool { return id < 0 || id >= maxLists }) {
+		errs = append(errs, fmt.Errorf("splio: Activation.Subscribe: ids of lists are 0 to %d", maxLists-1))
+	}
+	if a.Destination.Creating != "" && !a.Insert {
+		errs = append(errs, errors.New("splio: Destination.Creating is for contacts that are inserted, and Insert is off"))
 	}
 	if a.MaxUnusable < 0 {
 		errs = append(errs, errors.New("splio: Activation.MaxUnusable is negative"))

@@ -1,9 +1,9 @@
 package splio
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -145,18 +145,17 @@ func (j *job) sentKeys(m *manifest) iter.Seq2[[]byte, error] {
 			return false, err
 		}
 		defer body.Close()
-		rows := csv.NewReader(io.NewSectionReader(body, 0, f.Bytes))
-		rows.Comma, rows.ReuseRecord = ';', true
-		if _, err := rows.Read(); err != nil {
-			return false, err
-		}
-		for {
-			row, err := rows.Read()
-			if errors.Is(err, io.EOF) {
+		rows := bufio.NewReader(io.NewSectionReader(body, 0, f.Bytes))
+		for header := true; ; header = false {
+			line, err := rows.ReadBytes('\n')
+			if err != nil && !errors.Is(err, io.EOF) {
+				return false, fmt.Errorf("splio: read a file of the outbox: %w", err)
+			}
+			if len(line) == 0 {
 				return true, nil
 			}
-			if err != nil || !yield([]byte(row[0]), nil) {
-				return false, err
+			if !header && !yield(m.Format.firstCell(line), nil) {
+				return false, nil
 			}
 		}
 	}
@@ -348,13 +347,7 @@ func (j *job) rename(m *manifest, f *manifestFile) error {
 		return err
 	}
 	m.Names = append(m.Names, f.Name)
-	taken := slices.Concat(used.Names, m.Names)
-	for _, g := range m.Files {
-		taken = append(taken, g.Name)
-	}
-	for n := 1; slices.Contains(taken, f.Name); n++ {
-		f.Name = m.Dest.fileName(m.Day, n)
-	}
-	f.Sending, f.SuffixUnconfirmed = false, true
+	m.name(f, slices.Concat(used.Names, m.Names))
+	f.Sending = false
 	return nil
 }

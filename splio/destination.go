@@ -1,9 +1,13 @@
 package splio
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spliosync/spliosync/mapping"
@@ -21,6 +25,31 @@ type Destination struct {
 	// off only update (FORMAT.md, section 7).
 	Subsequence string
 
+	// Creating is the sub-sequence for new contacts, when it is not the one for
+	// all others: a pair, of which this one creates and the other updates. It
+	// should update as well, since a contact that is new here may exist in Splio.
+	// It is used with Insert on alone.
+	Creating string
+
+	// NewOnly declares that contacts that are new here can not exist in Splio, so
+	// that a sub-sequence which creates and does not update loses nothing.
+	NewOnly bool
+
+	// Suffix is what follows the date in names beyond the first of a sub-sequence
+	// and day, agreed with Splio. It holds {part}, a number from 2 on, or {token},
+	// eight digits and letters that depend on the content, and may hold {time},
+	// the time of the run as 150405; the rest are letters, digits, _ and -. Without
+	// it, further files are called _2, _3 and so on, and are marked as
+	// unconfirmed, because it is unknown which suffix Splio takes (FORMAT.md,
+	// section 1).
+	Suffix string
+
+	// Imports is what Splio's import configuration says, as [ReadImportConfigs]
+	// reads it. A plan that contradicts it is refused, with [ErrConfig] and the
+	// option's name. What it does not say, all of it by default, is for you to know
+	// (FORMAT.md, section 7).
+	Imports ImportConfigs
+
 	// Custom declares the custom fields that exist in the universe: by the names
 	// that file headers use, which are the field's own name or c and its number,
 	// such as "c5" (ask Splio which; FORMAT.md, section 5), with their types and
@@ -34,6 +63,7 @@ type Destination struct {
 var (
 	universeName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
 	subsequenceName = regexp.MustCompile(`^[A-Za-z0-9]{1,64}$`)
+	suffixForm      = regexp.MustCompile(`^([A-Za-z0-9_-]|\{(part|token|time)\}){0,32}$`)
 )
 
 func (d Destination) validate() error {
@@ -41,19 +71,48 @@ func (d Destination) validate() error {
 	if !universeName.MatchString(d.Universe) {
 		errs = append(errs, fmt.Errorf("splio: Destination.Universe %q: give the name of the universe, in at most 100 letters, digits, _ and -", d.Universe))
 	}
+	wrong := func(field, name string) {
+		errs = append(errs, fmt.Errorf("splio: Destination.%s %q: give the name of the sub-sequence, in at most 64 letters and digits", field, name))
+	}
 	if !subsequenceName.MatchString(d.Subsequence) {
-		errs = append(errs, fmt.Errorf("splio: Destination.Subsequence %q: give the name of the sub-sequence, in at most 64 letters and digits", d.Subsequence))
+		wrong("Subsequence", d.Subsequence)
+	}
+	if d.Creating != "" && !subsequenceName.MatchString(d.Creating) {
+		wrong("Creating", d.Creating)
+	}
+	if d.Creating != "" && d.Creating == d.Subsequence {
+		errs = append(errs, errors.New("splio: Destination.Creating is Subsequence: leave it empty when one sub-sequence does both"))
+	}
+	if err := d.Imports.validate(); err != nil {
+		errs = append(errs, err)
+	}
+	for _, name := range []string{d.Subsequence, d.Creating} {
+		if _, _, err := d.Imports.find("contacts", name); name != "" && err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if !suffixForm.MatchString(d.Suffix) || d.Suffix != "" && !strings.Contains(d.Suffix, "{part}") && !strings.Contains(d.Suffix, "{token}") {
+		errs = append(errs, fmt.Errorf("splio: Destination.Suffix %q: give one with {part} or {token}, and perhaps {time}, besides letters, digits, _ and -", d.Suffix))
 	}
 	return errors.Join(errs...)
 }
 
-// fileName returns the n-th name, from 1, for files of a day. The first is the
-// documented form; whether Splio takes the suffix of the others is unknown
-// (FORMAT.md, section 1).
-func (d Destination) fileName(day time.Time, n int) string {
-	name := d.Universe + "_contacts_" + d.Subsequence + "_" + day.Format("20060102")
-	if n > 1 {
+// fileName returns the n-th name, from 1, for files of a sub-sequence and day.
+// The first is the documented form (FORMAT.md, section 1). The sum is that of the
+// file's content.
+func (d Destination) fileName(subsequence string, day time.Time, n int, sum string) string {
+	name := d.Universe + "_contacts_" + subsequence + "_" + day.Format("20060102")
+	switch {
+	case n == 1:
+	case d.Suffix == "":
 		name += fmt.Sprintf("_%d", n)
+	default:
+		token := sha256.Sum256(fmt.Appendf(nil, "%s %d", sum, n))
+		name += strings.NewReplacer("{part}", strconv.Itoa(n), "{time}", day.Format("150405"), "{token}", hex.EncodeToString(token[:4])).Replace(d.Suffix)
 	}
 	return name + ".csv"
 }
+
+// confirmed reports whether the n-th name is of a form that Splio takes, as far
+// as anybody has said.
+func (d Destination) confirmed(n int) bool { return n == 1 || d.Suffix != "" }

@@ -1,9 +1,21 @@
 package splio
 
-import "github.com/spliosync/spliosync/internal/vfs"
+import (
+	"github.com/spliosync/spliosync/diff"
+	"github.com/spliosync/spliosync/internal/vfs"
+)
 
 // SetFS makes an activation keep its state in a file system of the test's.
 func SetFS(a *Activation, open func(dir string) (vfs.FS, error)) { a.openFS = open }
 
 // SetPlanFS does so for the activation of a plan.
 func SetPlanFS(p *Plan, open func(dir string) (vfs.FS, error)) { p.activation.openFS = open }
+
+// Need is what a row asks of its file.
+type Need = need
+
+func NewNeed(has, may diff.Columns) Need      { return need{has, may} }
+func NeedSets(n Need) (has, may diff.Columns) { return n.has, n.may }
+func Merge(c map[Need]int64, rows int64, files int) (map[Need]diff.Columns, int64) {
+	return merge(c, rows, files)
+}

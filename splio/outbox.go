@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ type manifest struct {
 	Scope    string         `json:"scope"`
 	Day      time.Time      `json:"day"`              // for file names
 	Dest     Destination    `json:"dest"`             // for file names
+	Format   Format         `json:"format"`           // of the files
 	Snapshot string         `json:"snapshot"`         // staged
 	Reason   string         `json:"reason,omitempty"` // of the release
 	Report   Report         `json:"report"`           // without files
@@ -81,6 +83,20 @@ func (m *manifest) report() *Report {
 
 func (m *manifest) plan(a Activation) *Plan {
 	return &Plan{ID: m.Plan, State: m.State, Reason: m.Reason, Report: *m.report(), activation: &a}
+}
+
+// name gives a file the first name that is neither among the taken ones nor that
+// of another file of the plan.
+func (m *manifest) name(f *manifestFile, taken []string) {
+	f.Name = ""
+	for n := 1; ; n++ {
+		name := m.Dest.fileName(f.Subsequence, m.Day, n, f.SHA256)
+		other := func(g manifestFile) bool { return g.Name == name }
+		if !slices.Contains(taken, name) && !slices.ContainsFunc(m.Files, other) {
+			f.Name, f.SuffixUnconfirmed = name, !m.Dest.confirmed(n)
+			return
+		}
+	}
 }
 
 // ledger remembers which file names were used.

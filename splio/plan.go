@@ -5,19 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spliosync/spliosync/diff"
-	"github.com/spliosync/spliosync/internal/vfs"
 	"github.com/spliosync/spliosync/mapping"
 )
-
-// maxColumnSets bounds the files that absent cells can lead to in one plan.
-const maxColumnSets = 64
 
 // Plan is what an activation is about to send, kept in the outbox of its
 // state. Its methods work on the outbox: when the plan is not there any more,
@@ -76,19 +69,18 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	if err != nil {
 		return nil, err
 	}
-	m := &manifest{Plan: rand.Text(), State: Ready, Scope: j.scope(), Day: j.clock(), Dest: j.Destination}
-	if m.Files, err = j.write(ctx, columns, run, seg, found); err != nil {
+	m := &manifest{Plan: rand.Text(), State: Ready, Scope: j.scope(), Day: j.clock(), Dest: j.Destination, Format: j.Format}
+	m.Report.add(summary, j.Insert)
+	if m.Files, err = j.write(ctx, columns, run, seg, found, &m.Report); err != nil {
 		return nil, err
 	}
-	m.Report.add(summary, j.Insert)
+	if err := j.permitted(m); err != nil {
+		return nil, err
+	}
 	m.Report.Rejections = found.list()
 	m.Report.Unverified = j.unverified()
-	for i, n := 0, 1; i < len(m.Files); n++ {
-		if name := m.Dest.fileName(m.Day, n); !slices.Contains(used.Names, name) {
-			m.Files[i].Name = name
-			m.Files[i].SuffixUnconfirmed = n > 1
-			i++
-		}
+	for i := range m.Files {
+		m.name(&m.Files[i], used.Names)
 	}
 	if j.dry {
 		return m, nil
@@ -215,25 +207,6 @@ func withRecords(ctx context.Context, run *diff.Run) iter.Seq2[*diff.Change, err
 	}
 }
 
-// write writes the rows of all changes into files of the outbox. Nothing is
-// sent about those who left.
-func (j *job) write(ctx context.Context, columns []string, run *diff.Run, seg rows, found *tally) ([]manifestFile, error) {
-	out := &outbox{job: j, columns: columns, open: make(map[diff.Columns]*outFile)}
-	defer out.abort()
-	err := seg.each(ctx, withRecords(ctx, run), func(c *diff.Change, r spooled) error {
-		if c.Kind == diff.Conflict {
-			x := j.keyRejection(c.Seq, r.line, ReasonConflict)
-			found.add(x)
-			return j.conflict(x, r.cells[len(columns):])
-		}
-		return out.add(r.cells[:len(columns)])
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out.finish()
-}
-
 // keyRejection rejects a record for its key.
 func (j *job) keyRejection(seq, line int64, reason string) mapping.Rejection {
 	return mapping.Rejection{
@@ -257,120 +230,4 @@ func (j *job) conflict(r mapping.Rejection, values [][]byte) error {
 		return fmt.Errorf("splio: Activation.OnRejected: %w", err)
 	}
 	return nil
-}
-
-// outbox spreads rows over files: those with the same columns share a file
-// until it is full.
-type outbox struct {
-	*job
-	columns []string
-	open    map[diff.Columns]*outFile
-	order   []*outFile // all files, in the order of their first rows
-	cells   [][]byte   // scratch
-}
-
-type outFile struct {
-	manifestFile
-	w    *Writer
-	file vfs.File // nil once closed, and in a preview
-}
-
-// add writes a row into the file with the columns that it has.
-func (o *outbox) add(cells [][]byte) error {
-	var set diff.Columns
-	o.cells = o.cells[:0]
-	for i, c := range cells {
-		if c != nil {
-			// The key has a column of its own in every file: sets are of the others.
-			if i > 0 {
-				set[(i-1)/64] |= 1 << ((i - 1) % 64)
-			}
-			o.cells = append(o.cells, c)
-		}
-	}
-	f := o.open[set]
-	if f == nil {
-		if len(o.open) == maxColumnSets {
-			return fmt.Errorf("splio: absent cells leave rows with more than %d different sets of columns: let fewer fields be absent, with the policy %q", maxColumnSets, mapping.Blank)
-		}
-		var err error
-		if f, err = o.create(set); err != nil {
-			return err
-		}
-	}
-	err := f.w.Write(o.cells)
-	if errors.Is(err, ErrFull) {
-		if err := o.close(f); err != nil {
-			return err
-		}
-		if f, err = o.create(set); err != nil {
-			return err
-		}
-		err = f.w.Write(o.cells)
-	}
-	return err
-}
-
-// create begins a file for rows with these columns.
-func (o *outbox) create(set diff.Columns) (*outFile, error) {
-	columns := []string{o.columns[0]}
-	for i := range set.All() {
-		columns = append(columns, o.columns[i+1])
-	}
-	f := &outFile{}
-	f.Local = fmt.Sprintf("%04d.csv", len(o.order)+1)
-	to := io.Discard // a preview wants to know the size and sum alone
-	if !o.dry {
-		file, err := o.fs.OpenFile(outboxDir+"/"+f.Local, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
-		if err != nil {
-			return nil, fmt.Errorf("splio: create a file in the outbox: %w", err)
-		}
-		f.file, to = file, file
-	}
-	o.order = append(o.order, f)
-	o.open[set] = f
-	var err error
-	f.w, err = NewWriter(to, columns, o.Format)
-	return f, err
-}
-
-// close ends a file and makes its content durable.
-func (o *outbox) close(f *outFile) error {
-	file, err := f.w.Close()
-	f.File = file
-	if f.file == nil {
-		return err
-	}
-	if err == nil {
-		err = f.file.Sync()
-	}
-	if cerr := f.file.Close(); err == nil {
-		err = cerr
-	}
-	f.file = nil
-	if err != nil {
-		return fmt.Errorf("splio: write a file in the outbox: %w", err)
-	}
-	return nil
-}
-
-func (o *outbox) finish() ([]manifestFile, error) {
-	files := make([]manifestFile, 0, len(o.order))
-	for _, f := range o.order {
-		if err := o.close(f); err != nil {
-			return nil, err
-		}
-		files = append(files, f.manifestFile)
-	}
-	return files, nil
-}
-
-// abort closes what is open; the files are cleared with the outbox.
-func (o *outbox) abort() {
-	for _, f := range o.order {
-		if f.file != nil {
-			_ = f.file.Close()
-			f.file = nil
-		}
-	}
 }

@@ -61,9 +61,13 @@ type renderer struct {
 func (r *renderer) render(rec *mapping.Record) error {
 	row := &r.row
 	r.mapper.Render(row, rec)
-	if !survives(row.Key) { // as another key it would name somebody else
+	switch {
+	case !r.Format.survives(row.Key): // as another key it would name somebody else
 		row.Rejections = append(row.Rejections, r.keyRejection(row.Seq, row.Line, ReasonKey))
 		row.Key, row.OK = nil, false
+	case row.OK && r.Format.refuses(row.Cells):
+		row.Rejections = append(row.Rejections, mapping.Rejection{Seq: row.Seq, Line: row.Line, Reason: ReasonQuotes, Action: mapping.Rejected})
+		row.OK = false
 	}
 	if len(row.Rejections) == 0 {
 		return nil

@@ -41,6 +41,12 @@ type Report struct {
 	// Unverified are custom columns of which nobody has declared that they exist
 	// in the universe; if one does not, Splio skips the whole file.
 	Unverified []string `json:"unverified,omitempty"`
+	// UnchangedCells counts the cells, the key aside, that are sent though they did
+	// not change, in rows about contacts that were sent before.
+	UnchangedCells int64 `json:"unchanged_cells"`
+	// Doubts are sentences on what the plan relies upon and the import
+	// configuration does not say.
+	Doubts []string `json:"doubts,omitempty"`
 	// Files are those of the plan, none when there is nothing to send.
 	Files []File `json:"files"`
 
@@ -70,9 +76,14 @@ type ColumnCount struct {
 // with other cells.
 const ReasonConflict = "another record with this key says otherwise"
 
-// ReasonKey is the reason of a record whose key a file can not hold as it is
-// (FORMAT.md, section 2).
-const ReasonKey = "a key with a backslash before a quote"
+// ReasonKey is the reason of a record whose key a file can not hold as it is:
+// with the default [Format], one with a backslash before a quote (FORMAT.md,
+// section 2).
+const ReasonKey = "a key that the file can not hold as it is"
+
+// ReasonQuotes is the reason of a record with a value that would need quotes,
+// when [Format.Quotes] is [QuoteReject].
+const ReasonQuotes = "a value that would need quotes"
 
 // add takes over what the comparison found. Conflicts are rejections here.
 func (r *Report) add(s *diff.Summary, insert bool) {

@@ -2,7 +2,6 @@ package splio
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,38 +13,18 @@ import (
 	"unicode/utf8"
 )
 
-// MaxLines is the largest number of lines of a contacts file. The number is
-// documented; that it includes the header is the strict reading of an unknown
-// (FORMAT.md, section 2).
-const MaxLines = 200_000
-
-// Format says how a file is written. The zero value is the default.
-type Format struct {
-	// MaxLines is the largest number of lines, the header included, from 2 to
-	// [MaxLines], which is the default.
-	MaxLines int
-}
-
-func (f Format) validate() (Format, error) {
-	if f.MaxLines == 0 {
-		f.MaxLines = MaxLines
-	}
-	if f.MaxLines < 2 || f.MaxLines > MaxLines {
-		return f, fmt.Errorf("splio: Format.MaxLines is %d, 2 to %d are possible", f.MaxLines, MaxLines)
-	}
-	return f, nil
-}
-
 // File describes a contacts file.
 type File struct {
-	Name    string   `json:"name"`    // bare, as in the drop directory
-	Rows    int64    `json:"rows"`    // data rows
-	Bytes   int64    `json:"bytes"`   // size
-	SHA256  string   `json:"sha256"`  // of the content, in hexadecimal
-	Columns []string `json:"columns"` // names in the header, in order
+	Name string `json:"name"` // bare, as in the drop directory
+	// Subsequence is the import configuration at Splio that the file is for.
+	Subsequence string   `json:"subsequence,omitempty"`
+	Rows        int64    `json:"rows"`    // data rows
+	Bytes       int64    `json:"bytes"`   // size
+	SHA256      string   `json:"sha256"`  // of the content, in hexadecimal
+	Columns     []string `json:"columns"` // names in the header, in order
 
-	// Replaced counts the runs of backslashes before a quote that became
-	// slashes (FORMAT.md, section 2).
+	// Replaced counts what a cell had to lose to be written: by default the runs of
+	// backslashes before a quote that became slashes (FORMAT.md, section 2).
 	Replaced int64 `json:"replaced,omitempty"`
 	// SuffixUnconfirmed: the name has a suffix after the date, of which it is
 	// unknown whether Splio takes it (FORMAT.md, section 1).
@@ -55,10 +34,10 @@ type File struct {
 }
 
 // Writer writes a contacts file: UTF-8 without a byte order mark, one header
-// line, columns separated by ";" and lines ended by LF. A cell is quoted when
-// it holds ";" or a quote, or has a space at either end; quotes in it are
-// doubled. A run of backslashes before a quote, or at the end of a quoted cell,
-// becomes slashes, because many readers take \" for an escaped quote.
+// line, and columns separated by ";". By default lines end by LF, and a cell is
+// quoted when it holds ";" or a quote, or has a space at either end; quotes in it
+// are doubled. A run of backslashes before a quote, or at the end of a quoted
+// cell, becomes slashes, because many readers take \" for an escaped quote.
 //
 //	Ann; Lee       "Ann; Lee"
 //	5" nails       "5"" nails"
@@ -68,13 +47,13 @@ type File struct {
 // another control character or invalid UTF-8 is refused, not mended. Use a
 // Writer from one goroutine.
 type Writer struct {
-	w        *bufio.Writer
-	sum      hash.Hash
-	columns  []string
-	maxLines int64
-	file     File
-	buf      []byte
-	err      error // the first write error, or that the Writer is closed
+	w       *bufio.Writer
+	sum     hash.Hash
+	columns []string
+	format  Format
+	file    File
+	buf     []byte
+	err     error // the first write error, or that the Writer is closed
 }
 
 // NewWriter returns a Writer on w and writes the header. The columns are one or
@@ -100,18 +79,17 @@ func NewWriter(w io.Writer, columns []string, f Format) (*Writer, error) {
 	}
 	sum := sha256.New()
 	out := &Writer{
-		sum:      sum,
-		w:        bufio.NewWriterSize(io.MultiWriter(w, sum), 64<<10),
-		columns:  slices.Clone(columns),
-		maxLines: int64(f.MaxLines),
+		sum:     sum,
+		w:       bufio.NewWriterSize(io.MultiWriter(w, sum), 64<<10),
+		columns: slices.Clone(columns),
+		format:  f,
 	}
 	out.buf = append(out.buf, strings.Join(columns, ";")...)
-	return out, out.line()
+	return out, out.flush()
 }
 
-// line writes the line in buf.
-func (w *Writer) line() error {
-	w.buf = append(w.buf, '\n')
+// flush writes what is in buf.
+func (w *Writer) flush() error {
 	n, err := w.w.Write(w.buf)
 	w.file.Bytes += int64(n)
 	if err != nil {
@@ -122,7 +100,7 @@ func (w *Writer) line() error {
 
 // Write writes a row. There must be a cell for each column, and none may be
 // nil: an absent cell belongs in a file without the column. A row that does not
-// fit any more gives [ErrFull], a cell that can not be written a [*CellError];
+// fit any more, by lines or bytes, gives [ErrFull], a cell that can not be written a [*CellError];
 // after both nothing of the row was written and the Writer goes on. Any other
 // error is final, and comes again from Close.
 func (w *Writer) Write(cells [][]byte) error {
@@ -132,10 +110,11 @@ func (w *Writer) Write(cells [][]byte) error {
 	if len(cells) != len(w.columns) {
 		return fmt.Errorf("splio: row %d has %d cells for %d columns", w.file.Rows+1, len(cells), len(w.columns))
 	}
-	if w.file.Rows+2 > w.maxLines {
+	if w.file.Rows+2 > int64(w.format.MaxLines) {
 		return fmt.Errorf("splio: %w", ErrFull)
 	}
-	w.buf = w.buf[:0]
+	end := w.format.lineEnd()
+	w.buf = append(w.buf[:0], end...) // of the line before
 	replaced := int64(0)
 	for i, cell := range cells {
 		reason := "an absent cell"
@@ -148,14 +127,20 @@ func (w *Writer) Write(cells [][]byte) error {
 		if i > 0 {
 			w.buf = append(w.buf, ';')
 		}
-		n := int64(0)
-		w.buf, n = appendCell(w.buf, cell)
+		var n int64
+		var ok bool
+		if w.buf, n, ok = w.format.appendCell(w.buf, cell); !ok {
+			return &CellError{Row: w.file.Rows + 1, Column: w.columns[i], Reason: "a separator or quote, or a space at an end"}
+		}
 		replaced += n
 	}
-	if len(w.buf) == 0 { // a line that readers would take for blank
+	if len(w.buf) == len(end) { // a line that readers would take for blank
 		w.buf = append(w.buf, `""`...)
 	}
-	if err := w.line(); err != nil {
+	if most := w.format.MaxBytes; most > 0 && w.file.Rows > 0 && w.file.Bytes+int64(len(w.buf)+len(end)) > most {
+		return fmt.Errorf("splio: %w", ErrFull)
+	}
+	if err := w.flush(); err != nil {
 		return err
 	}
 	w.file.Rows++
@@ -163,51 +148,15 @@ func (w *Writer) Write(cells [][]byte) error {
 	return nil
 }
 
-// appendCell appends a cell, quoted when it must be, and returns the number of
-// runs of backslashes that it replaced.
-func appendCell(buf, cell []byte) (out []byte, replaced int64) {
-	if len(cell) == 0 {
-		return buf, 0
-	}
-	if bytes.IndexByte(cell, ';') < 0 && bytes.IndexByte(cell, '"') < 0 && cell[0] != ' ' && cell[len(cell)-1] != ' ' {
-		return append(buf, cell...), 0
-	}
-	buf = append(buf, '"')
-	for len(cell) > 0 {
-		switch n := len(cell) - len(bytes.TrimLeft(cell, `\`)); {
-		case n > 0:
-			if n == len(cell) || cell[n] == '"' { // a quote follows, perhaps the closing one
-				buf = append(buf, strings.Repeat("/", n)...)
-				replaced++
-			} else {
-				buf = append(buf, cell[:n]...)
-			}
-			cell = cell[n:]
-		case cell[0] == '"':
-			buf = append(buf, '"', '"')
-			cell = cell[1:]
-		default:
-			buf = append(buf, cell[0])
-			cell = cell[1:]
-		}
-	}
-	return append(buf, '"'), replaced
-}
-
-// survives reports whether a cell comes out of a file as it went in.
-func survives(cell []byte) bool {
-	if bytes.IndexByte(cell, '\\') < 0 {
-		return true
-	}
-	_, replaced := appendCell(nil, cell)
-	return replaced == 0
-}
-
 // Close writes what is buffered and describes the file, all but its name. It
 // does not close the underlying writer. Close may be repeated.
 func (w *Writer) Close() (File, error) {
 	if errors.Is(w.err, errClosed) {
 		return w.file, nil
+	}
+	if w.err == nil && !w.format.OpenEnd {
+		w.buf = append(w.buf[:0], w.format.lineEnd()...)
+		_ = w.flush() // kept in err
 	}
 	if w.err == nil {
 		if err := w.w.Flush(); err != nil {
