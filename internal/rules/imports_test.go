@@ -55,6 +55,8 @@ var allowed = map[string][]string{
 	"mapping/mappingtest":  {module + "/mapping", "github.com/google/go-cmp/cmp", "golang.org/x/text/..."},
 	"diff":                 {"github.com/dchest/siphash", module + "/internal/vfs"},
 	"splio":                {module + "/mapping", module + "/diff", module + "/internal/chunk", module + "/internal/vfs"},
+	"splio/lint":           {module + "/mapping", module + "/splio"},
+	"splio/spliotest":      {module + "/mapping"},
 	"sftpx":                {"github.com/pkg/sftp", "golang.org/x/crypto/ssh/...", "golang.org/x/sys/..."},
 	"sftpx/sftpxtest":      {"github.com/pkg/sftp", "golang.org/x/crypto/ssh/...", module + "/sftpx"},
 	"internal/chunk":       {module + "/mapping"},
