@@ -264,11 +264,6 @@ func (s *splitter) pass(most int64) (n int64) {
 	for n < most {
 		s.search()
 		text := s.buf[s.pos:s.quote]
-		if lines := plainLines(text); lines > 0 && most-n > int64(lines) { // at once, all of them
-			n += int64(lines)
-			s.line += lines
-			text = text[bytes.LastIndexByte(text, '\n')+1:]
-		}
 		for n < most {
 			i := bytes.IndexByte(text, '\n')
 			if i < 0 || i >= maxRecord {
@@ -293,15 +288,6 @@ func (s *splitter) pass(most int64) (n int64) {
 		n++
 	}
 	return n
-}
-
-// plainLines returns how many whole lines there are in text without quotes, 0 when one of them may be blank or too long.
-func plainLines(text []byte) int {
-	if len(text) == 0 || len(text) >= maxRecord || text[0] == '\n' || text[0] == '\r' ||
-		bytes.Contains(text, []byte("\n\n")) || bytes.Contains(text, []byte("\n\r")) {
-		return 0
-	}
-	return bytes.Count(text, []byte("\n"))
 }
 
 // quoted returns the size of a record with a quote in its first line, and how many lines it has, or 0 when it has not been
