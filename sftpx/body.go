@@ -92,22 +92,3 @@ func (b *bodyReader) whole() error {
 	}
 	return nil
 }
-
-// endError is a reason of our own to end a call. It stands alone in messages, where an end that the caller asked for is shown
-// together with what the context says.
-type endError struct {
-	msg string
-	err error
-}
-
-func (e *endError) Error() string { return e.msg + ": " + e.err.Error() }
-func (e *endError) Unwrap() error { return e.err }
-
-// contextError says why ctx ended; the result matches context.Cause(ctx) and, when the caller ended it, ctx.Err().
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if _, own := cause.(*endError); own || cause == err {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}

@@ -6,33 +6,35 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
-	"os"
 	"time"
 
 	"github.com/pkg/sftp"
-	"golang.org/x/crypto/ssh"
 )
-
-// ErrLogin is in the error when the server's host key was accepted and the server refused the login. Trying again will not help, and
-// may lock the account.
-var ErrLogin = errors.New("login refused")
 
 var errClosed = &endError{"the client is closed", net.ErrClosed}
 
 // Client puts files into a drop directory on an SFTP server. It connects at its first call and keeps the connection, with keep-alives,
-// until Close. After an error of the connection it drops it completely, and the next call connects anew; nothing is tried
-// twice within a call.
+// until Close. After an error of the connection or of the protocol it drops it completely, and connects anew. A call whose failure may pass is
+// tried again, from its beginning, as [Config].Attempts and Backoff say; refusals, logins and host keys are not.
 //
 // A Client is safe for concurrent use; its calls are done one after the other. Besides what the contract of the package says, a call
 // fails with an error that matches [os.ErrDeadlineExceeded] when the server does not answer within [Config].Timeout, with a
 // [*HostKeyError] or [ErrLogin] when it can not get in, and with [net.ErrClosed] after Close. When the context of a call ends, the
 // server has half a second left to finish what it does and to remove the temporary file; then the connection is cut.
 type Client struct {
-	addr, user, dir    string
+	addr, user         string
+	dir, staging       string
+	direct             bool
 	timeout, keepAlive time.Duration
+	attempts           int
+	backoff            time.Duration
+	packet             int
+	algorithms         Algorithms
 	dial               func(ctx context.Context, network, addr string) (net.Conn, error)
-	auth               func(tried func(method string)) []ssh.AuthMethod
+	notify             func(Notice)
+	login              login
 	hosts              *hostCheck
 
 	open  context.Context // ends at Close
@@ -42,20 +44,33 @@ type Client struct {
 	session *session      // nil, or the connection; belongs to the holder of the turn
 }
 
-// Put implements the contract of the package. At most 64 packets of 32 KiB are under way at a time.
+// Put implements the contract of the package. At most 64 packets of [Config].PacketSize are under way at a time.
 //
-// When the connection is lost during the rename the error says that the outcome is unknown: then the file is in place, or the
-// temporary file is, or, when the reader is quick, neither. A size that can not be looked at is not an error as long as the server has confirmed
-// every byte; and a file that is gone right after the rename has been picked up.
+// When the connection is lost during the rename, a new one is made to look where the file is. If that can not be found out the error says
+// that the outcome is unknown: then the file is in place, or the temporary file is, or, when the reader is quick, neither. A size that can not
+// be looked at is not an error as long as the server has confirmed every byte; and a file that is gone right after the rename, as its
+// temporary name is, has been picked up, which [Config].Notify is told.
 //
 // The rename is the plain one of the protocol, which fails when the name exists. Some servers overwrite all the same: there, the look
-// just before the rename is all that protects a file that another writer makes under the same name.
+// just before the rename is all that protects a file that another writer makes under the same name. A server that lets an account neither look
+// nor overwrite gives no reason when a name is taken, and the error does not match [fs.ErrExist].
+//
+// With [Config].Direct, temp is not used, and a file that could not be removed after an error stays under name as far as it was written.
 func (c *Client) Put(ctx context.Context, name, temp string, body *io.SectionReader) error {
 	if err := checkPut(name, temp, body); err != nil {
 		return fmt.Errorf("sftpx: put: %w", err)
 	}
-	return c.do(ctx, fmt.Sprintf("put %q", name), func(ctx context.Context, s *session) error {
-		u := upload{session: s, dir: c.dir, name: c.path(name), temp: c.path(temp)}
+	u := upload{
+		dir: c.dir, name: path(c.dir, name),
+		staging: c.staging, temp: path(c.staging, temp),
+		direct:   c.direct,
+		pickedUp: func() { c.notify(Notice{Name: name, PickedUp: true}) },
+	}
+	if u.direct {
+		u.temp = u.name
+	}
+	return c.do(ctx, "put", name, func(ctx context.Context, s *session) error {
+		u.session = s
 		return u.run(ctx, body)
 	})
 }
@@ -65,13 +80,13 @@ func (c *Client) Size(ctx context.Context, name string) (size int64, err error) 
 	if err := checkName("name", name); err != nil {
 		return 0, fmt.Errorf("sftpx: size: %w", err)
 	}
-	err = c.do(ctx, fmt.Sprintf("size of %q", name), func(_ context.Context, s *session) error {
-		fi, err := s.sftp.Stat(c.path(name))
+	err = c.do(ctx, "size of", name, func(_ context.Context, s *session) error {
+		fi, err := s.sftp.Stat(path(c.dir, name))
 		if err = answer(err); errors.Is(err, fs.ErrPermission) {
 			err = fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
 		}
 		if err != nil {
-			return fmt.Errorf("stat %q: %w", c.path(name), err)
+			return fmt.Errorf("stat %q: %w", path(c.dir, name), err)
 		}
 		size = fi.Size()
 		return nil
@@ -79,25 +94,49 @@ func (c *Client) Size(ctx context.Context, name string) (size int64, err error) 
 	return size, err
 }
 
-// Check connects and logs in, unless that is done, and looks whether the drop directory is there. The error matches [fs.ErrNotExist] when
-// it is missing. A server that does not let us look passes.
-func (c *Client) Check(ctx context.Context) error {
-	return c.do(ctx, "check", func(_ context.Context, s *session) error {
-		fi, err := s.sftp.Stat(c.dir)
-		switch err = answer(err); {
-		case lost(err):
-			return err
-		case errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("drop directory %q: %w", c.dir, err)
-		case err != nil:
-			return nil
-		}
-		// Some servers do not tell the kind of file.
-		if st, ok := fi.Sys().(*sftp.FileStat); ok && st.Mode != 0 && !fi.IsDir() {
-			return fmt.Errorf("drop directory %q is not a directory", c.dir)
+// Capabilities are what a server says of itself and lets an account do.
+type Capabilities struct {
+	Server string // how its software calls itself, like "OpenSSH_9.2"; for reading, not for decisions
+
+	Look        bool // it tells whether the drop directory is there: sizes can be verified
+	PosixRename bool // it has posix-rename@openssh.com. Never used, as that overwrites
+	StatVFS     bool // it has statvfs@openssh.com: a failed upload can be told from a full disk
+	Fsync       bool // it has fsync@openssh.com: files are on its disk before they are renamed
+}
+
+// Check connects and logs in, unless that is done, looks whether the drop directory is there, and returns what the server can do. The error
+// matches [fs.ErrNotExist] when the directory is missing. A server that does not let us look passes.
+func (c *Client) Check(ctx context.Context) (caps Capabilities, err error) {
+	err = c.do(ctx, "check", "", func(_ context.Context, s *session) error {
+		caps = s.caps
+		for i, dir := range []string{c.dir, c.staging} {
+			what := "drop"
+			if i > 0 {
+				if what = "staging"; dir == c.dir {
+					continue
+				}
+			}
+			fi, err := s.sftp.Stat(dir)
+			switch err = answer(err); {
+			case lost(err):
+				return err
+			case errors.Is(err, fs.ErrNotExist):
+				return fmt.Errorf("%s directory %q: %w", what, dir, err)
+			case err != nil:
+				continue
+			}
+			// Some servers do not tell the kind of file.
+			if st, ok := fi.Sys().(*sftp.FileStat); ok && st.Mode != 0 && !fi.IsDir() {
+				return &localError{fmt.Errorf("%s directory %q is not a directory", what, dir)}
+			}
+			caps.Look = caps.Look || i == 0
 		}
 		return nil
 	})
+	if err != nil {
+		return Capabilities{}, err
+	}
+	return caps, nil
 }
 
 // Close ends calls under way and the connection; it takes about [Config].Timeout at most, and returns nil: files that have been put
@@ -120,12 +159,16 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// do runs f with a connection, alone, and drops the connection when anything but an answer of the server came out.
-func (c *Client) do(ctx context.Context, what string, f func(context.Context, *session) error) (err error) {
+// do runs f with a connection, alone, and again when what went wrong may pass.
+func (c *Client) do(ctx context.Context, what, name string, f func(context.Context, *session) error) (err error) {
 	defer func() {
-		if err != nil {
-			err = fmt.Errorf("sftpx: %s: %w", what, err)
+		if err == nil {
+			return
 		}
+		if name != "" {
+			what = fmt.Sprintf("%s %q", what, name)
+		}
+		err = fmt.Errorf("sftpx: %s: %w", what, err)
 	}()
 	if c.open.Err() != nil {
 		return errClosed
@@ -143,6 +186,39 @@ func (c *Client) do(ctx context.Context, what string, f func(context.Context, *s
 	}
 	defer func() { <-c.turn }()
 
+	for n := 1; ; n++ {
+		if err = c.once(ctx, f); err == nil {
+			return nil
+		}
+		if class := classify(err); ctx.Err() != nil || n >= c.attempts || class == final || class == dropping {
+			if n > 1 {
+				err = fmt.Errorf("attempt %d: %w", n, err)
+			}
+			return err
+		}
+		wait := c.wait(n)
+		c.notify(Notice{Name: name, Err: err, Attempt: n, Wait: wait})
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ended(ctx, err)
+		}
+	}
+}
+
+const maxBackoff = 30 * time.Second
+
+// wait is the time after the n-th attempt: random, so that several clients that a server threw out do not come back together.
+func (c *Client) wait(n int) time.Duration {
+	d := c.backoff
+	for i := 1; i < n && d < maxBackoff; i++ {
+		d = min(2*d, maxBackoff)
+	}
+	return d - rand.N(d/2+1)
+}
+
+// once runs f with a connection, and drops it when anything but an answer of the server came out.
+func (c *Client) once(ctx context.Context, f func(context.Context, *session) error) (err error) {
 	if c.session != nil && !c.session.usable() {
 		c.drop()
 	}
@@ -174,51 +250,13 @@ func (c *Client) drop() {
 	c.session = nil
 }
 
-// path is the path of a file in the drop directory.
-func (c *Client) path(name string) string {
+// path is the path of a file in a directory.
+func path(dir, name string) string {
 	switch {
-	case c.dir == ".":
+	case dir == ".":
 		return name
-	case c.dir[len(c.dir)-1] == '/':
-		return c.dir + name
+	case dir[len(dir)-1] == '/':
+		return dir + name
 	}
-	return c.dir + "/" + name
-}
-
-// The status codes of SFTP that matter here. Version 3 ends at 8; some servers use those of later versions.
-const (
-	statusNoConnection   = 6
-	statusConnectionLost = 7
-	statusUnsupported    = 8
-	statusNoSuchPath     = 10
-	statusExists         = 11
-)
-
-// answer gives an error of a request the meaning that the standard library knows.
-func answer(err error) error {
-	if status, ok := errors.AsType[*sftp.StatusError](err); ok {
-		switch status.Code {
-		case statusUnsupported:
-			return fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
-		case statusNoSuchPath:
-			return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
-		case statusExists:
-			return fmt.Errorf("%w: %w", fs.ErrExist, err)
-		}
-	}
-	return err
-}
-
-// lost tells an error of the connection, or one that leaves it in doubt, from an answer of the server.
-func lost(err error) bool {
-	if err == nil {
-		return false
-	}
-	if errors.Is(err, sftp.ErrSSHFxConnectionLost) {
-		return true
-	}
-	if status, ok := errors.AsType[*sftp.StatusError](err); ok {
-		return status.Code == statusNoConnection || status.Code == statusConnectionLost
-	}
-	return !errors.Is(err, fs.ErrExist) && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, fs.ErrPermission)
+	return dir + "/" + name
 }

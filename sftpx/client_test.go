@@ -161,8 +161,8 @@ func TestWriteOnlyAccount(t *testing.T) {
 				}
 				return answer
 			})
-			if err := cl.Check(t.Context()); err != nil {
-				t.Errorf("Check: %v", err)
+			if caps, err := cl.Check(t.Context()); err != nil || caps.Look {
+				t.Errorf("Check: %+v, %v", caps, err)
 			}
 			if err := cl.Put(t.Context(), "a.csv", "a.part", body(content)); err != nil {
 				t.Fatalf("Put: %v", err)
@@ -299,7 +299,7 @@ func TestMissingDirectory(t *testing.T) {
 	s := newServer(t, sftpxtest.Options{})
 	cl := client(t, s.Server, func(c *sftpx.Config) { c.Dir = "/nowhere" })
 	for what, err := range map[string]error{
-		"Check": cl.Check(t.Context()),
+		"Check": check(t, cl),
 		"Put":   cl.Put(t.Context(), "a.csv", "a.part", body(content)),
 	} {
 		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), `drop directory "/nowhere"`) {
@@ -310,7 +310,7 @@ func TestMissingDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	cl = client(t, s.Server, func(c *sftpx.Config) { c.Dir = "/drop/file" })
-	if err := cl.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "not a directory") {
+	if err := check(t, cl); err == nil || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("Check of a file: %v", err)
 	}
 }

@@ -9,12 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/crypto/ssh"
 )
 
-// Config says where an SFTP drop directory is and how to get in. Addr, User, Dir, one of Password and PrivateKey, and one of
-// KnownHosts and HostKey are required.
+// Config says where an SFTP drop directory is and how to get in. Addr, User, Dir, a way to log in (Password or PrivateKey, Secrets, or
+// Agent), and one of KnownHosts and HostKey are required.
 type Config struct {
 	// Addr is the server's host:port. The port is 22 when left out.
 	Addr string
@@ -22,12 +20,20 @@ type Config struct {
 	// User is the login name.
 	User string
 
-	// Password and PrivateKey are the ways to log in; with both, the key is tried first.
+	// Password and PrivateKey are the ways to log in; with both, the key is tried first. A server that asks for the password in a dialogue
+	// (keyboard-interactive) gets it there. It is sent at most once for each connection.
 	Password Secret
 
-	// PrivateKey is a private key in PEM form (what a file like id_ed25519 holds), and Passphrase opens it when it is encrypted.
+	// PrivateKey is a private key in OpenSSH's or another PEM form (what a file like id_ed25519 holds), and Passphrase opens it when it is
+	// encrypted.
 	PrivateKey Secret
 	Passphrase Secret
+
+	// Secrets, when given, is asked for the three secrets above before each connection, and they must be empty. An error ends the call.
+	Secrets func(ctx context.Context) (Login, error)
+
+	// Agent is the path of an ssh-agent's socket, as in the environment variable SSH_AUTH_SOCK. Its keys are tried after PrivateKey.
+	Agent string
 
 	// KnownHosts is the path of a file in OpenSSH's known_hosts format; hashed names, [host]:port, @cert-authority and @revoked are
 	// understood. It is read once, by New.
@@ -38,8 +44,18 @@ type Config struct {
 	// login, until one matches.
 	HostKey string
 
+	// Algorithms are for servers that do not know those in use today.
+	Algorithms Algorithms
+
 	// Dir is the drop directory on the server. There is no default; "." is the directory that a login starts in. It must exist.
 	Dir string
+
+	// Staging is a directory on the server, on the same file system as Dir, for the temporary files. It must exist. The default is Dir.
+	Staging string
+
+	// Direct writes files under their final name from the start, for servers that can not rename. A reader may then see a part of a file,
+	// and one that is left behind by a crash or a lost connection is not replaced by the next call: its name is taken.
+	Direct bool
 
 	// Timeout limits connecting, handshake and login taken together; then, in each call, the time without any sign of progress from the
 	// server (a long upload that moves is not cut); then closing. The default is 30 s.
@@ -49,9 +65,47 @@ type Config struct {
 	// KeepAlive + Timeout is dropped. The default is 15 s.
 	KeepAlive time.Duration
 
-	// Dial opens the network connection; it must return when ctx ends. The default is that of a zero net.Dialer.
+	// Attempts is how often a call tries at most when what went wrong may pass: a lost connection, silence, an unspecific failure. 1 means
+	// once. The default is 4.
+	Attempts int
+
+	// Backoff is the wait before the second attempt. It doubles from one to the next, up to 30 s; each wait is cut by a random part of up to a
+	// half. The default is 1 s.
+	Backoff time.Duration
+
+	// PacketSize is the number of bytes written by one request. The default, 32768, is what every server takes; more may be faster, and breaks
+	// some servers. The limit is 261120.
+	PacketSize int
+
+	// Dial opens the network connection, through a proxy for instance; it must return when ctx ends. The default is that of a zero net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// Notify, when given, is told what a call's error does not tell. It is called during calls, one at a time, and must not call the Client.
+	Notify func(Notice)
 }
+
+// Notice is what an operator may want to read of a call that has not failed, or not yet. Its String is a line for a log.
+type Notice struct {
+	Name string // the file, or empty
+
+	// PickedUp says that the file was gone when it was looked for right after the rename: its reader has it.
+	PickedUp bool
+
+	// Err is why an attempt failed that is followed by another one after Wait. Attempt counts from 1.
+	Err     error
+	Attempt int
+	Wait    time.Duration
+}
+
+// String says it in words.
+func (n Notice) String() string {
+	if n.PickedUp {
+		return fmt.Sprintf("file %q was picked up as soon as it was published", n.Name)
+	}
+	return fmt.Sprintf("attempt %d failed, the next one is in %v: %v", n.Attempt, n.Wait.Round(time.Millisecond), n.Err)
+}
+
+const maxPacket = 255 << 10
 
 // New returns a client for the drop directory that cfg describes. It reads the known_hosts file and does not dial. The error holds every
 // problem of cfg, one a line, and no secret; it matches [fs.ErrNotExist] and the like when KnownHosts can not be read.
@@ -72,13 +126,28 @@ func New(cfg Config) (*Client, error) {
 	case strings.ContainsRune(cfg.Dir, 0):
 		problem("Dir", "contains a NUL character")
 	}
-	if cfg.Timeout < 0 {
-		problem("Timeout", "negative")
+	switch {
+	case strings.ContainsRune(cfg.Staging, 0):
+		problem("Staging", "contains a NUL character")
+	case cfg.Staging != "" && cfg.Direct:
+		problem("Staging", "given together with Direct, which has no temporary files")
 	}
-	if cfg.KeepAlive < 0 {
-		problem("KeepAlive", "negative")
+	for _, f := range []struct {
+		name  string
+		value time.Duration
+	}{{"Timeout", cfg.Timeout}, {"KeepAlive", cfg.KeepAlive}, {"Attempts", time.Duration(cfg.Attempts)}, {"Backoff", cfg.Backoff}} {
+		if f.value < 0 {
+			problem(f.name, "negative")
+		}
 	}
-	auth, err := newLogin(cfg)
+	if cfg.PacketSize < 0 || cfg.PacketSize > maxPacket {
+		problem("PacketSize", fmt.Sprintf("not between 1 and %d", maxPacket))
+	}
+	algorithms, err := cfg.Algorithms.clone()
+	if err != nil {
+		problems = append(problems, err)
+	}
+	login, err := newLogin(cfg)
 	if err != nil {
 		problems = append(problems, err)
 	}
@@ -86,20 +155,33 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		problems = append(problems, err)
 	}
+	if hosts != nil && len(algorithms.HostKeys) > 0 {
+		hosts.offer, hosts.fixed = algorithms.HostKeys, true
+	}
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("sftpx: Config: %w", errors.Join(problems...))
 	}
 
 	c := &Client{
-		addr:      addr,
-		user:      cfg.User,
-		dir:       cfg.Dir,
-		timeout:   cmp.Or(cfg.Timeout, 30*time.Second),
-		keepAlive: cmp.Or(cfg.KeepAlive, 15*time.Second),
-		dial:      cfg.Dial,
-		auth:      auth,
-		hosts:     hosts,
-		turn:      make(chan struct{}, 1),
+		addr:       addr,
+		user:       cfg.User,
+		dir:        cfg.Dir,
+		staging:    cmp.Or(cfg.Staging, cfg.Dir),
+		direct:     cfg.Direct,
+		timeout:    cmp.Or(cfg.Timeout, 30*time.Second),
+		keepAlive:  cmp.Or(cfg.KeepAlive, 15*time.Second),
+		attempts:   cmp.Or(cfg.Attempts, 4),
+		backoff:    cmp.Or(cfg.Backoff, time.Second),
+		packet:     cmp.Or(cfg.PacketSize, 32<<10),
+		algorithms: algorithms,
+		dial:       cfg.Dial,
+		notify:     cfg.Notify,
+		login:      login,
+		hosts:      hosts,
+		turn:       make(chan struct{}, 1),
+	}
+	if c.notify == nil {
+		c.notify = func(Notice) {}
 	}
 	if c.dial == nil {
 		c.dial = new(net.Dialer).DialContext
@@ -133,54 +215,4 @@ func hostPort(addr string) (string, error) {
 		return "", fieldError("Addr", fmt.Sprintf("%q is not host or host:port", addr))
 	}
 	return net.JoinHostPort(strings.ToLower(host), port), nil
-}
-
-// newLogin returns the ways to log in, in the order in which they are tried. A method calls the function given to it when the
-// server asks for it. The secrets live in closures: no field of a Client holds one that fmt could print.
-func newLogin(cfg Config) (func(tried func(method string)) []ssh.AuthMethod, error) {
-	if cfg.Password == "" && cfg.PrivateKey == "" {
-		return nil, errors.New("no way to log in: give Password or PrivateKey")
-	}
-	var signer ssh.Signer
-	if cfg.PrivateKey != "" {
-		var err error
-		if signer, err = parseKey(cfg.PrivateKey, cfg.Passphrase); err != nil {
-			return nil, err
-		}
-	}
-	return func(tried func(string)) []ssh.AuthMethod {
-		var methods []ssh.AuthMethod
-		if signer != nil {
-			methods = append(methods, ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
-				tried("publickey")
-				return []ssh.Signer{signer}, nil
-			}))
-		}
-		if cfg.Password != "" {
-			methods = append(methods, ssh.PasswordCallback(func() (string, error) {
-				tried("password")
-				return string(cfg.Password), nil
-			}))
-		}
-		return methods
-	}, nil
-}
-
-// parseKey does not repeat what the parsers say: they may quote the key.
-func parseKey(key, passphrase Secret) (ssh.Signer, error) {
-	signer, err := ssh.ParsePrivateKey([]byte(key))
-	if err == nil {
-		return signer, nil
-	}
-	if _, locked := errors.AsType[*ssh.PassphraseMissingError](err); !locked {
-		return nil, fieldError("PrivateKey", "not a private key in PEM form, or of a kind that is not known here (give the content of the file, not its path)")
-	}
-	if passphrase == "" {
-		return nil, fieldError("PrivateKey", "encrypted: give its Passphrase")
-	}
-	signer, err = ssh.ParsePrivateKeyWithPassphrase([]byte(key), []byte(passphrase))
-	if err != nil {
-		return nil, fieldError("Passphrase", "does not open PrivateKey: it is wrong, or the key is damaged")
-	}
-	return signer, nil
 }

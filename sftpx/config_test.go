@@ -1,6 +1,7 @@
 package sftpx_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
@@ -35,7 +36,7 @@ ldp891aXjEVm9V5ph+3awHmXqZaUSGWPy/zCE0a8xJlBn/NNo4cbmLPuM2tFYMdEgMDLFO
 )
 
 // keyPair returns a private key in PEM form and its public key.
-func keyPair(t *testing.T) (sftpx.Secret, ssh.PublicKey) {
+func keyPair(t testing.TB) (sftpx.Secret, ssh.PublicKey) {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -68,8 +69,10 @@ func TestConfigProblems(t *testing.T) {
 		{"IPv6 with a port", func(c *sftpx.Config) { c.Addr = "[::1]:2222" }, nil, nil},
 		{"key alone", func(c *sftpx.Config) { c.Password, c.PrivateKey = "", plain }, nil, nil},
 		{"a passphrase too many", func(c *sftpx.Config) { c.PrivateKey, c.Passphrase = plain, "unused" }, nil, nil},
-		{"everything at once", func(c *sftpx.Config) { *c = sftpx.Config{Timeout: -1, KeepAlive: -1} },
-			[]string{"Addr", "User", "Dir", "Password or PrivateKey", "KnownHosts or HostKey", "Timeout", "KeepAlive"}, nil},
+		{"everything at once", func(c *sftpx.Config) {
+			*c = sftpx.Config{Timeout: -1, KeepAlive: -1, Attempts: -1, Backoff: -1, PacketSize: -1}
+		},
+			[]string{"Addr", "User", "Dir", "Password or PrivateKey", "KnownHosts or HostKey", "Timeout", "KeepAlive", "Attempts", "Backoff", "PacketSize"}, nil},
 		{"a URL", func(c *sftpx.Config) { c.Addr = "sftp://example.org" }, []string{"Addr"}, nil},
 		{"port 0", func(c *sftpx.Config) { c.Addr = "example.org:0" }, []string{"Addr", "port"}, nil},
 		{"port name", func(c *sftpx.Config) { c.Addr = "example.org:ssh" }, []string{"Addr", "port"}, nil},
@@ -79,6 +82,21 @@ func TestConfigProblems(t *testing.T) {
 		{"half a key", func(c *sftpx.Config) { c.PrivateKey = plain[:len(plain)/2] }, []string{"PrivateKey", "PEM"}, nil},
 		{"passphrase missing", func(c *sftpx.Config) { c.PrivateKey = lockedKey }, []string{"Passphrase", "encrypted"}, nil},
 		{"passphrase wrong", func(c *sftpx.Config) { c.PrivateKey, c.Passphrase = lockedKey, "hunter2" }, []string{"Passphrase", "wrong"}, nil},
+		{"secrets twice", func(c *sftpx.Config) {
+			c.Secrets = func(context.Context) (sftpx.Login, error) { return sftpx.Login{}, nil }
+		}, []string{"Secrets"}, nil},
+		{"agent alone", func(c *sftpx.Config) { c.Password, c.Agent = "", "/run/agent" }, nil, nil},
+		{"staging", func(c *sftpx.Config) { c.Staging = "/tmp" }, nil, nil},
+		{"staging and direct", func(c *sftpx.Config) { c.Staging, c.Direct = "/tmp", true }, []string{"Staging", "Direct"}, nil},
+		{"NUL in the staging directory", func(c *sftpx.Config) { c.Staging = "\x00" }, []string{"Staging"}, nil},
+		{"packets too large", func(c *sftpx.Config) { c.PacketSize = 1 << 20 }, []string{"PacketSize", "261120"}, nil},
+		{"algorithms unknown", func(c *sftpx.Config) {
+			c.Algorithms = sftpx.Algorithms{KeyExchanges: []string{"k"}, Ciphers: []string{"c"}, MACs: []string{"m"}, HostKeys: []string{"h"}}
+		},
+			[]string{"Algorithms.KeyExchanges", "Algorithms.Ciphers", "Algorithms.MACs", "Algorithms.HostKeys", "aes128-cbc", "ssh-ed25519"}, nil},
+		{"algorithms, old", func(c *sftpx.Config) {
+			c.Algorithms = sftpx.Algorithms{Ciphers: []string{"3des-cbc"}, HostKeys: []string{"ssh-rsa"}}
+		}, nil, nil},
 		{"known_hosts missing", func(c *sftpx.Config) { c.KnownHosts = broken + "x" }, []string{"KnownHosts", broken + "x"}, fs.ErrNotExist},
 		{"known_hosts broken", func(c *sftpx.Config) { c.KnownHosts = broken }, []string{"KnownHosts", broken + ":1"}, nil},
 		{"fingerprint cut short", func(c *sftpx.Config) { c.HostKey = "SHA256:47DEQpj8" }, []string{"HostKey", "fingerprint"}, nil},
@@ -145,7 +163,7 @@ func TestLogin(t *testing.T) {
 			s := start(t, c.server)
 			mkdir(t, s, "drop")
 			cfg := func(cfg *sftpx.Config) { cfg.Password = "hunter2"; c.change(cfg) }
-			err := client(t, s, cfg).Check(t.Context())
+			err := check(t, client(t, s, cfg))
 			if c.tried == "" {
 				if err != nil {
 					t.Error(err)
@@ -178,12 +196,12 @@ func TestNobodyThere(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	c, err := sftpx.New(sftpx.Config{Addr: addr, User: "u", Password: "p", Dir: ".", HostKey: line(newEd25519().PublicKey())})
+	c, err := sftpx.New(sftpx.Config{Addr: addr, User: "u", Password: "p", Dir: ".", HostKey: line(newEd25519().PublicKey()), Attempts: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	err = c.Check(t.Context())
+	err = check(t, c)
 	if _, ok := errors.AsType[*net.OpError](err); !ok || !strings.Contains(err.Error(), addr) {
 		t.Errorf("error is %v, want a *net.OpError and the address", err)
 	}
@@ -197,14 +215,14 @@ func TestHandshakeThatNeverEnds(t *testing.T) {
 	}
 	defer l.Close()
 	c, err := sftpx.New(sftpx.Config{
-		Addr: l.Addr().String(), User: "u", Password: "p", Dir: ".", HostKey: line(newEd25519().PublicKey()), Timeout: 200 * time.Millisecond,
+		Addr: l.Addr().String(), User: "u", Password: "p", Dir: ".", HostKey: line(newEd25519().PublicKey()), Timeout: 200 * time.Millisecond, Attempts: 1,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	begin := time.Now()
-	err = c.Check(t.Context())
+	err = check(t, c)
 	if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), l.Addr().String()) || !strings.Contains(err.Error(), "within 200ms") {
 		t.Errorf("error is %v, want one that matches os.ErrDeadlineExceeded and names the server and the limit", err)
 	}

@@ -26,7 +26,8 @@
 //   - Put may be called again with the same arguments after an error.
 //   - body is read through ReadAt from its offset 0, whatever its own position, and may be read more than once. A body that ends
 //     before body.Size() is an error matching [io.ErrUnexpectedEOF], and nothing is published.
-//   - A missing drop directory is an error that names it and matches [fs.ErrNotExist]. No directory is ever created.
+//   - A missing drop directory is an error that names it and matches [fs.ErrNotExist], which for [Client] is said of a missing staging directory too
+//     and of nothing else. No directory is ever created.
 //   - When ctx ends, so does the call, with [context.Cause] in the error. A ReadAt of the body that has begun is waited for.
 //
 // Size gives the size in bytes of the file with that bare name. The error matches [fs.ErrNotExist] when there is no such file, and
@@ -39,13 +40,20 @@
 //
 // [New] checks the whole [Config] and reports every problem at once. It does not dial: the first call does, so prepare the files
 // first and let the connection be short. The server's host key is always checked, against a known_hosts file or a pinned key; there is no
-// way around it, and [HostKeyError] says what to do. Nothing waits for ever: connecting, every answer and closing have a
-// time limit ([Config].Timeout). Attributes are never set, directories never made, files never overwritten, so that accounts that
-// may only write and rename are enough.
+// way around it, and [HostKeyError] says what to do. Login is by password, in a dialogue too, by key, and by ssh-agent.
+//
+// Nothing waits for ever: connecting, every answer and closing have a time limit ([Config].Timeout), and an answer counts when it is whole.
+// What may pass is tried again on a new connection, after growing, random waits, and from the first byte of the file; what the server refuses
+// is not, and neither is a login. A rename whose answer is lost is looked into, and never followed by a second upload under the same temporary name: a
+// slow server might still do it. [Config].Notify is told of attempts, and of files that were picked up before they could be looked at.
+//
+// Attributes are never set, directories never made or listed, files never overwritten, so that accounts that may only write and rename are enough.
+// [Client.Check] shows what a server can do. For servers that can not rename there is [Config].Direct, and for readers that take temporary
+// files as well there is [Config].Staging.
 //
 // # Not here
 //
-// Reading, listing or deleting at the destination, retries, FTP, key agents, keyboard-interactive login.
+// Reading, listing or deleting at the destination, FTP, logins that ask for more than a password.
 //
 // Package [github.com/spliosync/spliosync/sftpx/sftpxtest] has an SFTP server for tests and the suite that holds any transport to this contract.
 package sftpx

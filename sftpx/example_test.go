@@ -72,7 +72,7 @@ func ExampleHostKeyError() {
 	}
 	defer client.Close()
 
-	err = client.Check(context.Background())
+	_, err = client.Check(context.Background())
 	if refused, ok := errors.AsType[*sftpx.HostKeyError](err); ok {
 		fmt.Println("known:", refused.Known)
 		fmt.Println("keys presented:", len(refused.Presented))
@@ -80,6 +80,44 @@ func ExampleHostKeyError() {
 	// Output:
 	// known: [SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU]
 	// keys presented: 1
+}
+
+// What a server can do, before anything is sent.
+func ExampleClient_Check() {
+	server, err := sftpxtest.Start(sftpxtest.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	client, err := sftpx.New(sftpx.Config{
+		Addr: server.Addr(), User: sftpxtest.DefaultUser, Password: sftpxtest.DefaultPassword, HostKey: server.HostKey(), Dir: "/",
+		Notify: func(n sftpx.Notice) { log.Print(n) },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+
+	can, err := client.Check(context.Background())
+	fmt.Println("sizes can be verified:", can.Look, err)
+	// Output: sizes can be verified: true <nil>
+}
+
+// A password in a file that a vault has made.
+func ExampleSecretFile() {
+	dir, err := os.MkdirTemp("", "secrets")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	name := filepath.Join(dir, "password")
+	if err := os.WriteFile(name, []byte("hunter2\n"), 0o600); err != nil {
+		log.Fatal(err)
+	}
+
+	password, err := sftpx.SecretFile(name)
+	fmt.Println(password, len(string(password)), err)
+	// Output: [redacted] 7 <nil>
 }
 
 func ExampleSecret() {

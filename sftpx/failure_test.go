@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/spliosync/spliosync/sftpx"
@@ -24,77 +25,82 @@ func TestStalledRequest(t *testing.T) {
 	for _, op := range []string{"lstat", "open", "write", "close", "stat", "rename"} {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, sftpxtest.Options{})
-			release := make(chan struct{})
-			t.Cleanup(func() { close(release) }) // before the server is closed
-			cl := client(t, s.Server, func(c *sftpx.Config) { c.Timeout, c.KeepAlive = short, short/8 })
-			var stalled atomic.Bool
-			s.setHook(func(o, _ string) error {
-				if o == op && !stalled.Swap(true) {
-					<-release
+			synctest.Test(t, func(t *testing.T) {
+				n := newNetwork()
+				s := newServer(t, sftpxtest.Options{Listener: n})
+				release := make(chan struct{})
+				t.Cleanup(func() { close(release) }) // before the server is closed
+				cl := client(t, s.Server, func(c *sftpx.Config) { c.Timeout, c.KeepAlive, c.Dial = short, short/8, n.dial })
+				var stalled atomic.Bool
+				s.setHook(func(o, _ string) error {
+					if o == op && !stalled.Swap(true) {
+						<-release
+					}
+					return nil
+				})
+				begin := time.Now()
+				err := cl.Put(t.Context(), "a.csv", "a.part", body(content))
+				if !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("error is %v, want os.ErrDeadlineExceeded", err)
 				}
-				return nil
+				if op == "rename" && !strings.Contains(err.Error(), "unknown") {
+					t.Errorf("%q does not say that the outcome is unknown", err)
+				}
+				if d := time.Since(begin); d < short/2 || d > long {
+					t.Errorf("it took %v", d)
+				}
+				if err := cl.Put(t.Context(), "b.csv", "b.part", body(content)); err != nil {
+					t.Errorf("the next call: %v", err)
+				}
 			})
-			begin := time.Now()
-			err := cl.Put(t.Context(), "a.csv", "a.part", body(content))
-			if !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("error is %v, want os.ErrDeadlineExceeded", err)
-			}
-			if op == "rename" && !strings.Contains(err.Error(), "unknown") {
-				t.Errorf("%q does not say that the outcome is unknown", err)
-			}
-			if d := time.Since(begin); d < short/2 || d > long {
-				t.Errorf("it took %v", d)
-			}
-			if err := cl.Put(t.Context(), "b.csv", "b.part", body(content)); err != nil {
-				t.Errorf("the next call: %v", err)
-			}
 		})
 	}
 }
 
 // A connection on which nothing comes back any more, as when a firewall has forgotten it.
 func TestSilentConnection(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, sftpxtest.Options{})
-	var dials atomic.Int32
-	var last atomic.Pointer[silent]
-	cl := client(t, s.Server, func(c *sftpx.Config) {
-		c.Timeout, c.KeepAlive = short, short/4
-		c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			dials.Add(1)
-			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-			if err != nil {
-				return nil, err
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork()
+		s := newServer(t, sftpxtest.Options{Listener: n})
+		var dials atomic.Int32
+		var last atomic.Pointer[silent]
+		cl := client(t, s.Server, func(c *sftpx.Config) {
+			c.Timeout, c.KeepAlive = short, short/4
+			c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				dials.Add(1)
+				conn, err := n.dial(ctx, network, addr)
+				if err != nil {
+					return nil, err
+				}
+				q := &silent{Conn: conn, closed: make(chan struct{})}
+				last.Store(q)
+				return q, nil
 			}
-			q := &silent{Conn: conn, closed: make(chan struct{})}
-			last.Store(q)
-			return q, nil
+		})
+		if err := check(t, cl); err != nil {
+			t.Fatal(err)
+		}
+		// During a call.
+		first := last.Load()
+		first.quiet.Store(true)
+		if err := check(t, cl); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("error is %v, want os.ErrDeadlineExceeded", err)
+		}
+		// Between calls: the connection is given up without one.
+		if err := check(t, cl); err != nil || dials.Load() != 2 {
+			t.Fatalf("the next call: %v after %d dials", err, dials.Load())
+		}
+		second := last.Load()
+		second.quiet.Store(true)
+		select {
+		case <-second.closed:
+		case <-time.After(long):
+			t.Fatal("the dead connection was kept")
+		}
+		if err := check(t, cl); err != nil || dials.Load() != 3 {
+			t.Errorf("the call after it: %v after %d dials", err, dials.Load())
 		}
 	})
-	if err := cl.Check(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	// During a call.
-	first := last.Load()
-	first.quiet.Store(true)
-	if err := cl.Check(t.Context()); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("error is %v, want os.ErrDeadlineExceeded", err)
-	}
-	// Between calls: the connection is given up without one.
-	if err := cl.Check(t.Context()); err != nil || dials.Load() != 2 {
-		t.Fatalf("the next call: %v after %d dials", err, dials.Load())
-	}
-	second := last.Load()
-	second.quiet.Store(true)
-	select {
-	case <-second.closed:
-	case <-time.After(long):
-		t.Fatal("the dead connection was kept")
-	}
-	if err := cl.Check(t.Context()); err != nil || dials.Load() != 3 {
-		t.Errorf("the call after it: %v after %d dials", err, dials.Load())
-	}
 }
 
 // silent is a connection that can be made to receive nothing.
@@ -121,54 +127,59 @@ func (c *silent) Close() error {
 
 // Keep-alives hold a connection open that a call is not using, for longer than the limit on silence.
 func TestKeepAlive(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, sftpxtest.Options{})
-	var dials atomic.Int32
-	cl := client(t, s.Server, func(c *sftpx.Config) {
-		c.Timeout, c.KeepAlive = short, short/8
-		c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			dials.Add(1)
-			return new(net.Dialer).DialContext(ctx, network, addr)
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork()
+		s := newServer(t, sftpxtest.Options{Listener: n})
+		var dials atomic.Int32
+		cl := client(t, s.Server, func(c *sftpx.Config) {
+			c.Timeout, c.KeepAlive = short, short/8
+			c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+				dials.Add(1)
+				return n.dial(ctx, network, addr)
+			}
+		})
+		if err := check(t, cl); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * short)
+		if err := check(t, cl); err != nil {
+			t.Fatal(err)
+		}
+		if d := dials.Load(); d != 1 {
+			t.Errorf("%d dials, want 1", d)
 		}
 	})
-	if err := cl.Check(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(3 * short)
-	if err := cl.Check(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if n := dials.Load(); n != 1 {
-		t.Errorf("%d dials, want 1", n)
-	}
 }
 
 // What moves is not cut, however long it takes, and neither is a slow body.
 func TestSlowUpload(t *testing.T) {
-	t.Parallel()
 	t.Run("server", func(t *testing.T) {
-		t.Parallel()
-		s := newServer(t, sftpxtest.Options{BytesPerSecond: 2 * len(content)}) // half a second in all, a twentieth for each packet
-		cl := client(t, s.Server, func(c *sftpx.Config) { c.Timeout = short })
-		if err := cl.Put(t.Context(), "a.csv", "a.part", body(content)); err != nil {
-			t.Fatal(err)
-		}
-		s.holds("a.csv", content)
+		synctest.Test(t, func(t *testing.T) {
+			n := newNetwork()
+			s := newServer(t, sftpxtest.Options{Listener: n, BytesPerSecond: 2 * len(content)}) // half a second in all, a twentieth for each packet
+			cl := client(t, s.Server, func(c *sftpx.Config) { c.Timeout, c.Dial = short, n.dial })
+			if err := cl.Put(t.Context(), "a.csv", "a.part", body(content)); err != nil {
+				t.Fatal(err)
+			}
+			s.holds("a.csv", content)
+		})
 	})
 	t.Run("body", func(t *testing.T) {
-		t.Parallel()
-		s := newServer(t, sftpxtest.Options{})
-		cl := client(t, s.Server, func(c *sftpx.Config) { c.Timeout, c.KeepAlive = short, short/8 })
-		slow := readerAt(func(p []byte, off int64) (int, error) {
-			if off >= int64(len(content)/2) && off < int64(len(content)/2)+32<<10 {
-				time.Sleep(2 * short)
+		synctest.Test(t, func(t *testing.T) {
+			n := newNetwork()
+			s := newServer(t, sftpxtest.Options{Listener: n})
+			cl := client(t, s.Server, func(c *sftpx.Config) { c.Timeout, c.KeepAlive, c.Dial = short, short/8, n.dial })
+			slow := readerAt(func(p []byte, off int64) (int, error) {
+				if off >= int64(len(content)/2) && off < int64(len(content)/2)+32<<10 {
+					time.Sleep(2 * short)
+				}
+				return bytes.NewReader(content).ReadAt(p, off)
+			})
+			if err := cl.Put(t.Context(), "a.csv", "a.part", io.NewSectionReader(slow, 0, int64(len(content)))); err != nil {
+				t.Fatal(err)
 			}
-			return bytes.NewReader(content).ReadAt(p, off)
+			s.holds("a.csv", content)
 		})
-		if err := cl.Put(t.Context(), "a.csv", "a.part", io.NewSectionReader(slow, 0, int64(len(content)))); err != nil {
-			t.Fatal(err)
-		}
-		s.holds("a.csv", content)
 	})
 }
 
@@ -223,13 +234,13 @@ func TestConnectionCut(t *testing.T) {
 		t.Parallel()
 		s := newServer(t, sftpxtest.Options{})
 		cl := client(t, s.Server, nil)
-		if err := cl.Check(t.Context()); err != nil {
+		if err := check(t, cl); err != nil {
 			t.Fatal(err)
 		}
 		s.Disconnect()
 		// The first call may be the one that finds out; it is not the second.
-		cl.Check(t.Context())
-		if err := cl.Check(t.Context()); err != nil {
+		check(t, cl)
+		if err := check(t, cl); err != nil {
 			t.Error(err)
 		}
 	})
@@ -295,7 +306,7 @@ func TestCancelled(t *testing.T) {
 		defer cl.Close()
 		ctx, cancel := context.WithTimeoutCause(t.Context(), short, why)
 		defer cancel()
-		if err := cl.Check(ctx); !errors.Is(err, why) || !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := cl.Check(ctx); !errors.Is(err, why) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error is %v, want the cause and context.DeadlineExceeded", err)
 		}
 	})
@@ -335,7 +346,7 @@ func TestClose(t *testing.T) {
 		if err := cl.Close(); err != nil {
 			t.Error(err)
 		}
-		for what, err := range map[string]error{"Put": cl.Put(t.Context(), "a", "b", body(nil)), "Check": cl.Check(t.Context())} {
+		for what, err := range map[string]error{"Put": cl.Put(t.Context(), "a", "b", body(nil)), "Check": check(t, cl)} {
 			if !errors.Is(err, net.ErrClosed) {
 				t.Errorf("%s after Close: %v", what, err)
 			}
@@ -373,30 +384,32 @@ func TestClose(t *testing.T) {
 		}
 	})
 	t.Run("of a server that does not answer", func(t *testing.T) {
-		t.Parallel()
-		s := newServer(t, sftpxtest.Options{})
-		var last atomic.Pointer[silent]
-		cl := client(t, s.Server, func(c *sftpx.Config) {
-			c.Timeout, c.KeepAlive = short, 10*long
-			c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-				conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-				if err == nil {
-					last.Store(&silent{Conn: conn, closed: make(chan struct{})})
+		synctest.Test(t, func(t *testing.T) {
+			n := newNetwork()
+			s := newServer(t, sftpxtest.Options{Listener: n})
+			var last atomic.Pointer[silent]
+			cl := client(t, s.Server, func(c *sftpx.Config) {
+				c.Timeout, c.KeepAlive = short, 10*long
+				c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					conn, err := n.dial(ctx, network, addr)
+					if err == nil {
+						last.Store(&silent{Conn: conn, closed: make(chan struct{})})
+					}
+					return last.Load(), err
 				}
-				return last.Load(), err
+			})
+			if err := check(t, cl); err != nil {
+				t.Fatal(err)
+			}
+			last.Load().quiet.Store(true)
+			begin := time.Now()
+			if err := cl.Close(); err != nil {
+				t.Error(err)
+			}
+			if d := time.Since(begin); d > long {
+				t.Errorf("it took %v", d)
 			}
 		})
-		if err := cl.Check(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		last.Load().quiet.Store(true)
-		begin := time.Now()
-		if err := cl.Close(); err != nil {
-			t.Error(err)
-		}
-		if d := time.Since(begin); d > long {
-			t.Errorf("it took %v", d)
-		}
 	})
 }
 
@@ -410,7 +423,7 @@ func TestNoGoroutineLeft(t *testing.T) {
 		}
 		if cut {
 			s.setHook(func(string, string) error { s.Disconnect(); return nil })
-			if err := cl.Check(t.Context()); err == nil {
+			if err := check(t, cl); err == nil {
 				t.Error("the connection was not cut")
 			}
 		} else if err := cl.Close(); err != nil {

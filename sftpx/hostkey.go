@@ -59,6 +59,7 @@ type hostCheck struct {
 	file        ssh.HostKeyCallback // nil: no known_hosts file
 	known       []string            // for messages
 	offer       []string            // the algorithms to negotiate first, in order of preference
+	fixed       bool                // offer is what the configuration asks for: there is nothing to try beyond it
 }
 
 func newHostCheck(addr, knownHosts, hostKey string) (*hostCheck, error) {

@@ -41,7 +41,15 @@ func newEd25519() ssh.Signer {
 func newECDSA() ssh.Signer { return signer(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
 
 // One RSA key is enough, and takes long enough.
-var newRSA = sync.OnceValue(func() ssh.Signer { return signer(rsa.GenerateKey(rand.Reader, 2048)) })
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+func newRSA() ssh.Signer { return signer(rsaKey(), nil) }
 
 func line(key ssh.PublicKey) string { return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) }
 
@@ -141,7 +149,7 @@ func TestHostKeys(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			err := client(t, s, func(cfg *sftpx.Config) { cfg.HostKey, cfg.KnownHosts = c.pin, path }).Check(t.Context())
+			err := check(t, client(t, s, func(cfg *sftpx.Config) { cfg.HostKey, cfg.KnownHosts = c.pin, path }))
 			if c.refused == nil {
 				if err != nil {
 					t.Errorf("refused: %v; %s", err, c.reason)
@@ -180,7 +188,7 @@ func TestHostKeyOfNoCommonKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := start(t, sftpxtest.Options{HostKeys: []ssh.Signer{certified}})
-	err = client(t, s, func(c *sftpx.Config) { c.HostKey = line(ed.PublicKey()) }).Check(t.Context())
+	err = check(t, client(t, s, func(c *sftpx.Config) { c.HostKey = line(ed.PublicKey()) }))
 	if e, ok := errors.AsType[*ssh.AlgorithmNegotiationError](err); !ok || !slices.Equal(e.RequestedAlgorithms, []string{ssh.CertAlgoED25519v01}) {
 		t.Errorf("error is %v, want an *ssh.AlgorithmNegotiationError", err)
 	}

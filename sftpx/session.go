@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"slices"
@@ -27,6 +28,7 @@ type session struct {
 	conn *liveConn
 	ssh  *ssh.Client
 	sftp *sftp.Client
+	caps Capabilities
 	done chan struct{} // closed when the connection has ended
 
 	start    time.Time
@@ -49,15 +51,15 @@ func (c *Client) connect(ctx context.Context) (*session, error) {
 		}
 		var next []string
 		refused, isRefused := errors.AsType[*HostKeyError](err)
-		negotiation, isNegotiation := errors.AsType[*ssh.AlgorithmNegotiationError](err)
+		mismatch, isMismatch := errors.AsType[*ssh.AlgorithmNegotiationError](err)
 		switch {
 		case isRefused:
 			shown = append(shown, refused.Presented...)
 			next = c.hosts.next(offer, refused)
-		case isNegotiation && negotiation.What == "host key" && len(shown) > 0:
+		case isMismatch && mismatch.What == "host key" && len(shown) > 0:
 			// The server has no further key.
 			err = &HostKeyError{Host: c.addr, Known: slices.Clone(c.hosts.known)}
-		case isNegotiation && negotiation.What == "host key" && !slices.Equal(offer, plainAlgorithms()):
+		case isMismatch && mismatch.What == "host key" && !c.hosts.fixed && !slices.Equal(offer, plainAlgorithms()):
 			// No key of a known type: look at what there is, to be able to say so. It is refused by the check like any other.
 			next = plainAlgorithms()
 		}
@@ -68,17 +70,25 @@ func (c *Client) connect(ctx context.Context) (*session, error) {
 		if last, ok := errors.AsType[*HostKeyError](err); ok {
 			err = &HostKeyError{Host: c.addr, Presented: shown, Known: last.Known, Revoked: last.Revoked, Err: last.Err}
 		}
-		return nil, fmt.Errorf("connect to %s: %w", c.addr, err)
+		return nil, fmt.Errorf("connect to %s: %w", c.addr, negotiation(err))
 	}
 }
 
 // attempt makes one connection. Closing it when ctx ends is what limits every step: the handshake has no limit of its own.
 func (c *Client) attempt(ctx context.Context, offer []string) (_ *session, err error) {
-	conn, err := c.dial(ctx, "tcp", c.addr)
+	login, err := c.login(ctx)
 	if err != nil {
 		return nil, ended(ctx, err)
 	}
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer login.close()
+	conn, err := c.dial(ctx, "tcp", c.addr)
+	if err != nil {
+		return nil, ended(ctx, besides(fs.ErrNotExist, err))
+	}
+	stop := context.AfterFunc(ctx, func() {
+		conn.Close()
+		login.close()
+	})
 	defer func() {
 		if !stop() && err == nil {
 			err = contextError(ctx)
@@ -89,13 +99,13 @@ func (c *Client) attempt(ctx context.Context, offer []string) (_ *session, err e
 		}
 	}()
 
-	var tried []string
 	var accepted atomic.Bool
 	var refused atomic.Pointer[HostKeyError] // the key is checked on another goroutine
 	live := &liveConn{Conn: conn, silence: c.keepAlive + c.timeout}
 	sshConn, channels, requests, err := ssh.NewClientConn(live, c.addr, &ssh.ClientConfig{
+		Config:            ssh.Config{KeyExchanges: c.algorithms.KeyExchanges, Ciphers: c.algorithms.Ciphers, MACs: c.algorithms.MACs},
 		User:              c.user,
-		Auth:              c.auth(func(method string) { tried = append(tried, method) }),
+		Auth:              login.methods(),
 		HostKeyAlgorithms: offer,
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
 			err := c.hosts.check(key)
@@ -110,22 +120,31 @@ func (c *Client) attempt(ctx context.Context, offer []string) (_ *session, err e
 		return nil, no
 	}
 	if err != nil {
-		if accepted.Load() && (strings.Contains(err.Error(), "unable to authenticate") || strings.Contains(err.Error(), "ssh: disconnect")) {
-			return nil, fmt.Errorf("%w for user %q (tried: %s); check the user and the password or key: %w", ErrLogin, c.user, orNone(strings.Join(tried, ", ")), err)
+		if accepted.Load() {
+			err = login.refused(c.user, err)
 		}
 		return nil, err
 	}
 	s := &session{conn: live, ssh: ssh.NewClient(sshConn, channels, requests), done: make(chan struct{}), start: time.Now()}
-	if err := s.startSFTP(); err != nil {
+	if err := s.startSFTP(c.packet); err != nil {
 		return nil, fmt.Errorf("start SFTP: %w", err)
+	}
+	s.caps = Capabilities{
+		Server:      strings.TrimPrefix(strings.ToValidUTF8(string(sshConn.ServerVersion()), "?"), "SSH-2.0-"),
+		PosixRename: s.has("posix-rename@openssh.com", "1"),
+		StatVFS:     s.has("statvfs@openssh.com", "2"),
+		Fsync:       s.has("fsync@openssh.com", "1"),
 	}
 	go s.wait()
 	go s.keepAlive(c.keepAlive)
 	return s, nil
 }
 
+// errNoSFTP is in the error when a login is good for nothing.
+var errNoSFTP = errors.New("the server has no SFTP for this user")
+
 // startSFTP opens the SFTP session itself, rather than through sftp.NewClient, to see the traffic of SFTP alone.
-func (s *session) startSFTP() error {
+func (s *session) startSFTP(packet int) error {
 	channel, requests, err := s.ssh.OpenChannel("session", nil)
 	if err != nil {
 		return err
@@ -137,13 +156,22 @@ func (s *session) startSFTP() error {
 		return err
 	}
 	if !ok {
-		return errors.New("the server has no SFTP for this user")
+		return errNoSFTP
 	}
-	s.sftp, err = sftp.NewClientPipe(reader{channel, s}, writer{channel, s})
-	if err != nil {
-		return fmt.Errorf("unexpected answer (a login script that prints text on the server has this effect): %w", err)
+	s.sftp, err = sftp.NewClientPipe(&reader{Channel: channel, s: s}, writer{channel, s}, sftp.MaxPacketUnchecked(packet))
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return err
 	}
-	return nil
+	return fmt.Errorf("%w: unexpected answer (a login script that prints text on the server has this effect): %w", errNoSFTP, err)
+}
+
+// has tells whether the server has an extension in the version that is known here.
+func (s *session) has(extension, version string) bool {
+	v, ok := s.sftp.HasExtension(extension)
+	return ok && v == version
 }
 
 // wait follows the connection to its end: that of SFTP is that of the whole.
@@ -207,124 +235,4 @@ func (s *session) shutdown(limit time.Duration) {
 	s.sftp.Close()
 	s.ssh.Close()
 	<-s.done
-}
-
-func (s *session) touch() { s.progress.Store(int64(time.Since(s.start))) }
-
-// idle is the time since the last sign of progress.
-func (s *session) idle() time.Duration { return time.Since(s.start) - time.Duration(s.progress.Load()) }
-
-// reader and writer are the two directions of the SFTP session; what passes through them is progress.
-type (
-	reader struct {
-		ssh.Channel
-		s *session
-	}
-	writer struct {
-		ssh.Channel
-		s *session
-	}
-)
-
-func (r reader) Read(p []byte) (int, error) {
-	n, err := r.Channel.Read(p)
-	if n > 0 {
-		r.s.touch()
-	}
-	return n, err
-}
-
-func (w writer) Write(p []byte) (int, error) {
-	n, err := w.Channel.Write(p)
-	if n > 0 {
-		w.s.touch()
-	}
-	return n, err
-}
-
-// Close ends this direction only; the server ends the other.
-func (w writer) Close() error { return w.Channel.CloseWrite() }
-
-// liveConn ends a connection on which nothing is received any more.
-type liveConn struct {
-	net.Conn
-	silence time.Duration
-	ended   atomic.Bool // a read has failed: the layers above are about to learn of it
-	silent  atomic.Bool // it failed because nothing came
-}
-
-func (c *liveConn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
-		return 0, err
-	}
-	n, err := c.Conn.Read(p)
-	if err != nil {
-		c.silent.Store(errors.Is(err, os.ErrDeadlineExceeded))
-		c.ended.Store(true)
-	}
-	return n, err
-}
-
-// watch looks after one call: it fails the session when the server makes no progress for limit, or when ctx has ended and the
-// call has not within grace.
-type watch struct {
-	s     *session
-	ctx   context.Context
-	limit time.Duration
-
-	mu    sync.Mutex
-	timer *time.Timer
-	ended bool
-}
-
-// newWatch starts to watch; the function returned ends it.
-func (s *session) newWatch(ctx context.Context, limit time.Duration) (end func()) {
-	s.touch()
-	w := &watch{s: s, ctx: ctx, limit: limit}
-	w.mu.Lock()
-	w.timer = time.AfterFunc(limit, w.look)
-	w.mu.Unlock()
-	stop := context.AfterFunc(ctx, w.hurry)
-	return func() {
-		stop()
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.ended = true
-		w.timer.Stop()
-	}
-}
-
-func (w *watch) look() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ended {
-		return
-	}
-	idle := w.s.idle()
-	switch {
-	case w.ctx.Err() != nil:
-		w.s.fail(contextError(w.ctx))
-	case w.s.local.Load():
-		w.timer.Reset(w.limit)
-	case idle >= w.limit:
-		w.s.fail(&endError{fmt.Sprintf("no answer from the server for %v", w.limit), os.ErrDeadlineExceeded})
-	default:
-		w.timer.Reset(w.limit - idle)
-	}
-}
-
-func (w *watch) hurry() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.ended {
-		w.timer.Reset(grace)
-	}
-}
-
-// ended adds to err why ctx ended, if it did.
-func ended(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() == nil || errors.Is(err, context.Cause(ctx)) {
-		return err
-	}
-	return fmt.Errorf("%w (%w)", contextError(ctx), err)
 }

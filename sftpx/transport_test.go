@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/spliosync/spliosync/sftpx"
 	"github.com/spliosync/spliosync/sftpx/sftpxtest"
@@ -90,6 +91,7 @@ func client(t *testing.T, s *sftpxtest.Server, change func(*sftpx.Config)) *sftp
 	t.Helper()
 	cfg := sftpx.Config{
 		Addr: s.Addr(), User: sftpxtest.DefaultUser, Password: sftpxtest.DefaultPassword, HostKey: s.HostKey(), Dir: "/drop",
+		Attempts: 1, Backoff: time.Millisecond,
 	}
 	if change != nil {
 		change(&cfg)
@@ -104,4 +106,11 @@ func client(t *testing.T, s *sftpxtest.Server, change func(*sftpx.Config)) *sftp
 		}
 	})
 	return c
+}
+
+// check is what Check says of the way to the server.
+func check(t testing.TB, c *sftpx.Client) error {
+	t.Helper()
+	_, err := c.Check(t.Context())
+	return err
 }

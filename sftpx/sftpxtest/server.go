@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -48,6 +49,16 @@ type Options struct {
 	// BytesPerSecond limits what is received on each connection. 0 means no limit.
 	BytesPerSecond int
 
+	// Listener is where the server takes connections from; Close closes it. The default is a free loopback port.
+	Listener net.Listener
+
+	// SSH is called once with the server's settings, to change them: the ways to log in, the algorithms.
+	SSH func(*ssh.ServerConfig)
+
+	// Wrap is called for each SFTP session and returns what the server reads requests from and writes answers to, in place of the line. It is
+	// closed when the session ends. It can answer otherwise than a server may.
+	Wrap func(line io.ReadWriteCloser) io.ReadWriteCloser
+
 	// Overwrite makes a rename onto a name that exists replace it, as some servers do against the protocol. Without it, it fails.
 	Overwrite bool
 }
@@ -70,7 +81,7 @@ type Server struct {
 	renames sync.Mutex // a look and the rename that follows are one
 }
 
-// Start starts a server on a free loopback port. Close it.
+// Start starts a server. Close it.
 func Start(o Options) (_ *Server, err error) {
 	defer func() {
 		if err != nil {
@@ -110,8 +121,10 @@ func Start(o Options) (_ *Server, err error) {
 	if s.root, err = os.OpenRoot(s.dir); err != nil {
 		return nil, err
 	}
-	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return nil, err
+	if s.listener = o.Listener; s.listener == nil {
+		if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return nil, err
+		}
 	}
 	s.all.Go(s.accept)
 	return s, nil
@@ -141,6 +154,9 @@ func (s *Server) serverConfig() *ssh.ServerConfig {
 	}
 	for _, k := range o.HostKeys {
 		config.AddHostKey(k)
+	}
+	if o.SSH != nil {
+		o.SSH(config)
 	}
 	return config
 }
@@ -253,7 +269,12 @@ func (s *Server) serve(conn net.Conn) {
 				if ok {
 					s.all.Go(func() {
 						h := handlers{s}
-						sftp.NewRequestServer(line{channel, s}, sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h}).Serve()
+						var l io.ReadWriteCloser = line{channel, s}
+						if s.opts.Wrap != nil {
+							l = s.opts.Wrap(l)
+						}
+						sftp.NewRequestServer(l, sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h}).Serve()
+						l.Close()
 						channel.Close()
 					})
 				}

@@ -23,7 +23,7 @@ type Transport interface {
 }
 
 // Fixture is a transport into an empty drop directory of its own, and the eyes and hands of the others who use that directory. All fields but
-// Missing are required.
+// Missing and Blind are required.
 type Fixture struct {
 	Transport Transport
 
@@ -38,6 +38,10 @@ type Fixture struct {
 
 	// Missing is a transport into a directory that does not exist. Nil says that there is no such thing.
 	Missing Transport
+
+	// Blind says that the destination does not let the transport look at files. Then Size must say so, and a name that is taken must be refused
+	// in any way.
+	Blind bool
 }
 
 // DirFixture is the fixture for a transport whose drop directory can be seen as the local directory dir.
@@ -136,6 +140,15 @@ func (t *trial) fails(what string, err, want error) {
 	}
 }
 
+// taken fails the case unless err is that of a name that is taken.
+func (t *trial) taken(what string, err error) {
+	t.Helper()
+	if t.Blind && err != nil {
+		return
+	}
+	t.fails(what, err, fs.ErrExist)
+}
+
 func section(r io.ReaderAt, size int) *io.SectionReader {
 	return io.NewSectionReader(r, 0, int64(size))
 }
@@ -182,6 +195,10 @@ var cases = []struct {
 		t.must("Put", t.put(final, temp, []byte("email\na@example.org\n")))
 		t.holds("after Put", final, "email\na@example.org\n")
 		size, err := t.Transport.Size(t.Context(), final)
+		if t.Blind {
+			t.fails("Size", err, errors.ErrUnsupported)
+			return
+		}
 		t.must("Size", err)
 		if size != 20 {
 			t.Errorf("Size is %d, want 20", size)
@@ -221,21 +238,25 @@ var cases = []struct {
 	{"a name that exists is refused and untouched", func(t *trial) {
 		t.must("Plant", t.Plant(final, []byte("theirs")))
 		t.must("Plant", t.Plant(temp, []byte("leftover")))
-		t.fails("Put", t.put(final, temp, []byte("ours")), fs.ErrExist)
+		t.taken("Put", t.put(final, temp, []byte("ours")))
 		t.holds("after Put", final, "theirs")
 	}},
 	{"a name that comes into being during the upload is refused and untouched", func(t *trial) {
 		body := halfway(random(1<<20), func() error { return t.Plant(final, []byte("theirs")) })
-		t.fails("Put", t.Transport.Put(t.Context(), final, temp, body), fs.ErrExist)
+		t.taken("Put", t.Transport.Put(t.Context(), final, temp, body))
 		t.holds("after Put", final, "theirs")
 	}},
 	{"the same file twice", func(t *trial) {
 		t.must("first Put", t.put(final, temp, []byte("same")))
-		t.fails("second Put", t.put(final, temp, []byte("same")), fs.ErrExist)
+		t.taken("second Put", t.put(final, temp, []byte("same")))
 		t.holds("after both", final, "same")
 	}},
 	{"size of a file that does not exist", func(t *trial) {
 		_, err := t.Transport.Size(t.Context(), "nothing.csv")
+		if t.Blind {
+			t.fails("Size", err, errors.ErrUnsupported)
+			return
+		}
 		t.fails("Size", err, fs.ErrNotExist)
 	}},
 	{"a missing directory", func(t *trial) {
