@@ -111,6 +111,7 @@ func (r result) median() time.Duration {
 // them all down, and makes sure that they find what there is.
 func race(list []contestant, runs int, rows int64) ([]result, error) {
 	results := make([]result, len(list))
+	var first *answer
 	for range runs {
 		for i, c := range list {
 			if err := c.reset(); err != nil {
@@ -125,11 +126,18 @@ func race(list []contestant, runs int, rows int64) ([]result, error) {
 			r.name = c.name
 			r.wall = append(r.wall, time.Since(begin))
 			r.peak = max(r.peak, peak(cmd.ProcessState))
-			if c.rows == nil {
+			if c.found == nil {
 				continue
 			}
-			if got, err := c.rows(); err != nil || got != rows {
-				return nil, fmt.Errorf("%s found %d rows, there are %d (%v)", c.name, got, rows, err)
+			got, err := c.found()
+			if err != nil || got.rows != rows {
+				return nil, fmt.Errorf("%s found %d contacts, there are %d (%v)", c.name, got.rows, rows, err)
+			}
+			if first == nil {
+				first = &got
+			}
+			if got != *first {
+				return nil, fmt.Errorf("%s found other contacts than %s", c.name, list[0].name)
 			}
 		}
 	}

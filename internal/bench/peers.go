@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,7 +28,42 @@ type contestant struct {
 	name    string
 	reset   func() error
 	command func() *exec.Cmd
-	rows    func() (int64, error) // sent or found, to compare with what is known; nil where it does not count
+	found   func() (answer, error) // what it has sent or found, the same for all; nil where it is not the second day
+}
+
+// answer is the contacts that a contestant found to be new or changed: how many,
+// and the sum of digests of their keys, which does not depend on their order.
+type answer struct {
+	rows int64
+	keys uint64
+}
+
+// add adds the contacts in a file, whose first column is the key.
+func (a *answer) add(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		key, _, _ := strings.Cut(lines.Text(), ";")
+		if key == "email" {
+			continue // the header
+		}
+		sum := sha256.Sum256([]byte(key))
+		a.rows++
+		a.keys += binary.LittleEndian.Uint64(sum[:])
+	}
+	return lines.Err()
+}
+
+// inFile is the answer in a file of the arena.
+func (a arena) inFile(name string) func() (answer, error) {
+	return func() (found answer, err error) {
+		err = found.add(a.path(name))
+		return found, err
+	}
 }
 
 // arena is where the contestants meet.
@@ -60,20 +98,15 @@ func (a arena) restore() error {
 	return os.CopyFS(a.path("state"), os.DirFS(a.path("state.first")))
 }
 
-// delivered counts the rows in the drop directory.
-func (a arena) delivered() (rows int64, err error) {
+// delivered is the answer in the drop directory.
+func (a arena) delivered() (found answer, err error) {
 	names, err := filepath.Glob(a.path("drop", "*.csv"))
-	if err != nil {
-		return 0, err
-	}
 	for _, n := range names {
-		data, err := os.ReadFile(n)
-		if err != nil {
-			return 0, err
+		if err := found.add(n); err != nil {
+			return found, err
 		}
-		rows += int64(strings.Count(string(data), "\n")) - 1
 	}
-	return rows, nil
+	return found, err
 }
 
 func (a arena) contestants() []contestant {
@@ -83,15 +116,12 @@ func (a arena) contestants() []contestant {
 		{"csvsync, first day", a.clean, func() *exec.Cmd { return a.sync(a.first) }, nil},
 		{"DuckDB, join of the two files", nothing, func() *exec.Cmd {
 			return exec.Command(a.self, "duckdb", a.first, a.second, a.path("duckdb.csv"))
-		}, func() (int64, error) {
-			data, err := os.ReadFile(a.path("duckdb.csv"))
-			return int64(strings.Count(string(data), "\n")) - 1, err
-		}},
+		}, a.inFile("duckdb.csv")},
 		{"GNU sort and comm", nothing, func() *exec.Cmd {
 			cmd := exec.Command("bash", "-c", `comm -13 <(sort --parallel=2 -S 2G "$0") <(sort --parallel=2 -S 2G "$1") >"$2"`, a.first, a.second, a.path("comm.csv"))
 			cmd.Env = append(os.Environ(), "LC_ALL=C")
 			return cmd
-		}, nil},
+		}, a.inFile("comm.csv")},
 	}
 	if path, err := exec.LookPath("csvdiff"); err == nil {
 		list = append(list, contestant{"csvdiff", nothing, func() *exec.Cmd {
