@@ -114,7 +114,7 @@ type Summary struct {
 	Previous int64 // records in the last snapshot; 0 in a first run
 	Gone     int64 // keys that nobody put, and that are dropped
 	Kept     int64 // keys that nobody put, and that keep their state all the same
-	First    bool  // there is no earlier snapshot
+	First    bool  // there is no earlier snapshot, or the run takes no notice of it
 
 	Columns []ColumnSummary // in the order given to Begin
 	Dropped []string        // columns of the last snapshot that the run lacks

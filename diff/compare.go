@@ -75,10 +75,8 @@ func (j *join) all(ctx context.Context) error {
 	for _, i := range j.addedAt {
 		j.sum.Columns[i].Added = true
 	}
-	var base snapshotID
 	var old int64
 	if j.last != nil {
-		base = j.last.id
 		for i, name := range j.last.columns {
 			if j.baseOf[i] < 0 {
 				j.sum.Dropped = append(j.sum.Dropped, name)
@@ -107,7 +105,7 @@ func (j *join) all(ctx context.Context) error {
 		return err
 	}
 	if !j.store.opts.ReadOnly {
-		if j.next, err = newCandidate(j.store, base, j.columns, j.bits); err != nil {
+		if j.next, err = newCandidate(j.store, j.base, j.columns, j.bits); err != nil {
 			return err
 		}
 	}

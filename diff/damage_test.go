@@ -58,8 +58,9 @@ func refused(t *testing.T, name string, snapshot []byte, dir string, s *diff.Sto
 		t.Fatal(err)
 	}
 	errs := map[string]error{"a run": readAll(t.Context(), s, []string{"a"}), "a lean run": readLean(t.Context(), s)}
-	if !strings.HasPrefix(name, "key twice") { // MarkDue has no need to know all keys at once
+	if !strings.HasPrefix(name, "key twice") { // MarkDue and Forget have no need to know all keys at once
 		_, errs["MarkDue"] = s.MarkDue(t.Context(), keys("ann"))
+		_, errs["Forget"] = s.Forget(t.Context(), keys("ann"))
 	}
 	for what, err := range errs {
 		se, ok := errors.AsType[*diff.StateError](err)

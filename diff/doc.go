@@ -53,7 +53,7 @@
 //
 // A store never touches a file of another name. A snapshot that is damaged,
 // truncated, foreign or of a newer version is refused by name and left as it
-// is.
+// is. A name that is a symbolic link out of the directory is refused as well.
 //
 // # Format of a snapshot
 //
@@ -151,9 +151,39 @@
 // Of the sets of changed columns a run keeps at most 4,096 apart, see
 // [Change.Columns].
 //
+// # Versions of the format
+//
+// A snapshot of a newer version is refused, untouched, by [ErrVersion]. Every
+// version of this package reads what every earlier one has written, and writes
+// the newest: the first run after an upgrade replaces the snapshot anyway. After
+// that the older version can not go on. What each version of the format looks
+// like is kept in testdata, and a test goes on from it.
+//
+// # Erasure
+//
+// [Store.Forget] removes the record of a key. The digest of a key says nothing
+// about it without the digest key, but who has both can test a guess.
+//
 // # Durability
 //
 // Publish assumes that fsync of a file and of its directory makes them
-// durable, and that rename is atomic. The lock is an advisory file lock; on a
-// network file system without locks it may not exclude another machine.
+// durable, and that rename is atomic.
+//
+// # Locks and network file systems
+//
+// The lock is an advisory lock of the operating system on snapshot.lock: flock,
+// or LockFileEx on Windows. It dies with its process, and a file that is left over
+// locks nothing. Where the file system says that it has no locks (ENOLCK,
+// ENOSYS, EOPNOTSUPP), Open fails and says so.
+//
+// A local disk is the place for a store. On NFS, Linux turns flock into a lock on
+// the server, which keeps out other machines as long as the server grants locks
+// at all: version 4, or version 3 with a lock service on both sides. That can not
+// be detected from here: with the mount options nolock or local_lock=flock the
+// lock is granted, and holds on one machine only. Nor can a lock be seen to be
+// lost, when the server restarts or the machine is cut off for longer than its
+// lease. File systems in user space (FUSE) grant flock on one machine by default,
+// whatever they share. Between machines, Publish then still refuses a candidate
+// whose base is no longer current, but looking and replacing are two steps. So
+// let one machine run, or keep the directory on its own disk.
 package diff

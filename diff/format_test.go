@@ -222,6 +222,55 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// The report counts of a record came later than the rest of format 1.
+func TestGoldenReports(t *testing.T) {
+	o := newOracle(goldKey)
+	l := layout{columns: []string{"a"}, scope: "acme/email", check: o.check}
+	copy(l.id[:], "golden, reports.")
+	const report = 8
+	for _, r := range []struct {
+		key   string
+		flags byte
+	}{{"never", 0}, {"once", report}, {"thrice", 3*report | due}, {"most", 7 * report}, {"all", 7*report | unconfirmed | due | noRow}} {
+		l.add(o.record(rec(r.key, "1"), r.flags, l.columns))
+	}
+	path := filepath.Join("testdata", "v1-reports.snapshot")
+	if *update {
+		if err := os.WriteFile(path, l.bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(data, l.bytes()) {
+		t.Error("the golden file is not what the documented format says")
+	}
+	_, s := goldStore(t, data)
+	all := []string{"never", "once", "thrice", "most", "all"}
+	for most, want := range map[int][2]int64{1: {1, 4}, 7: {3, 2}} {
+		marked, spent, err := s.MarkReported(t.Context(), keys(all...), most)
+		if marked != want[0] || spent != want[1] || err != nil {
+			t.Errorf("at most %d times: marked %d, spent %d, %v", most, marked, spent, err)
+		}
+		_, s = goldStore(t, data)
+	}
+	if n, err := s.Forget(t.Context(), keys("thrice", "all")); n != 2 || err != nil {
+		t.Errorf("forgotten %d, %v", n, err)
+	}
+	r := begin(t, s, "a", diff.RunOptions{})
+	put(t, r, rec("never", "1"), rec("once", "2"), rec("most", "1"))
+	if got, want := counts(compare(t, r)), "read=3 unchanged=2 changed=1 previous=3 a=1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	publish(t, s, stage(t, r))
+	// A count stays as long as the row does.
+	if marked, spent, err := s.MarkReported(t.Context(), keys(all...), 1); marked != 2 || spent != 1 || err != nil {
+		t.Errorf("marked %d, spent %d, %v", marked, spent, err)
+	}
+}
+
 func put2(t *testing.T, r *diff.Run, seq int64, rec in) {
 	t.Helper()
 	key, cells := rec.bytes()

@@ -43,6 +43,10 @@ type RunOptions struct {
 	Partial bool
 	// Refresh makes every record that is not new due.
 	Refresh bool
+	// Anew takes no notice of the last snapshot: every record is new and none is
+	// gone, as in a first run. Publish replaces the last snapshot all the same, if
+	// it still is the current one.
+	Anew bool
 	// MaxUnusable is the number of records without a usable key up to which
 	// keys that nobody put count as gone. With more, such a record may be theirs,
 	// and they keep their state. The default is 0.
@@ -89,13 +93,14 @@ type Run struct {
 	store   *Store
 	opts    RunOptions
 	columns []string
-	rowAt   int     // where entry.base is
-	last    *reader // the last snapshot; nil in a first run
-	baseOf  []int   // for each column of the last snapshot, its number in this run, or -1
-	addedAt []int   // columns that the last snapshot lacks
-	same    bool    // the columns are those of the last snapshot, in its order
-	exact   bool    // no column of the last snapshot is missing: rows can be compared
-	lean    bool    // column digests come from again
+	rowAt   int        // where entry.base is
+	last    *reader    // the last snapshot; nil in a first run, or anew
+	base    snapshotID // of the snapshot that is to be replaced
+	baseOf  []int      // for each column of the last snapshot, its number in this run, or -1
+	addedAt []int      // columns that the last snapshot lacks
+	same    bool       // the columns are those of the last snapshot, in its order
+	exact   bool       // no column of the last snapshot is missing: rows can be compared
+	lean    bool       // column digests come from again
 
 	mu     sync.Mutex
 	feeds  []*Feed
@@ -134,11 +139,7 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 		return nil, err
 	}
 	if !s.opts.ReadOnly {
-		left, err := s.list(isLeftover)
-		if err == nil {
-			err = s.remove(left...)
-		}
-		if err != nil {
+		if err := s.removeLeftovers(); err != nil {
 			return nil, err
 		}
 	}
@@ -149,7 +150,17 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	if err := s.needKey(last == nil); err != nil {
 		return nil, err
 	}
-	r := &Run{store: s, opts: o, columns: slices.Clone(columns), last: last, same: true, exact: true}
+	var base snapshotID
+	if last != nil {
+		base = last.id
+	}
+	if o.Anew && last != nil {
+		if err := last.close(); err != nil {
+			return nil, err
+		}
+		last = nil
+	}
+	r := &Run{store: s, opts: o, columns: slices.Clone(columns), last: last, base: base, same: true, exact: true}
 	if last != nil {
 		r.same = slices.Equal(last.columns, columns)
 		for _, name := range last.columns {

@@ -1,17 +1,15 @@
 package diff
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spliosync/spliosync/internal/vfs"
@@ -38,7 +36,7 @@ type Options struct {
 	Key Key
 	// ReadOnly opens the store without a lock and without writing anything: a
 	// directory that does not exist counts as one without a snapshot. Stage,
-	// Verify, Publish, Discard and MarkDue then fail with [ErrReadOnly].
+	// Verify, Publish, Discard, MarkDue and Forget then fail with [ErrReadOnly].
 	ReadOnly bool
 	// FS is the directory to use in place of that of the operating system. It is
 	// for the tests of this module, which alone can supply one. The store does
@@ -108,6 +106,10 @@ func (s *Store) takeLock() (err error) {
 		}
 		return fmt.Errorf("diff: %s: %w (%s)", s.dir, ErrLocked, text)
 	}
+	if errors.Is(err, syscall.ENOLCK) || errors.Is(err, errors.ErrUnsupported) {
+		return fmt.Errorf("diff: lock %s: the file system has no locks, as a network file system may, so that nothing keeps two runs apart: use a directory on a local disk: %w",
+			s.path(lockName), err)
+	}
 	if err != nil {
 		return fmt.Errorf("diff: lock %s: %w", s.path(lockName), err)
 	}
@@ -150,7 +152,7 @@ func (s *Store) open(name string) (*reader, error) {
 	if r.scope != s.opts.Scope {
 		err = &StateError{s.path(name), fmt.Errorf("%w: it belongs to %q, not to %q", ErrForeign, r.scope, s.opts.Scope)}
 	} else if err = s.needKey(false); err == nil && s.dig.check != r.check {
-		err = &StateError{s.path(name), fmt.Errorf("%w: the snapshot was made with another one", ErrKey)}
+		err = &StateError{s.path(name), fmt.Errorf("%w: the snapshot was made with another one: bring that back, or move the directory away to start anew", ErrKey)}
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.close())
@@ -189,7 +191,7 @@ func (s *Store) readKey(create bool) ([]byte, error) {
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if !create {
-			return nil, &StateError{s.path(keyName), fmt.Errorf("%w: the file is missing, and without it the snapshot can not be read", ErrKey)}
+			return nil, &StateError{s.path(keyName), fmt.Errorf("%w: the file is missing, and without it the snapshot can not be read: put it back, or move the directory away to start anew", ErrKey)}
 		}
 		secret := make([]byte, keyBytes)
 		rand.Read(secret)
@@ -206,7 +208,7 @@ func (s *Store) readKey(create bool) ([]byte, error) {
 	}
 	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(secret) != keyBytes {
-		return nil, &StateError{s.path(keyName), fmt.Errorf("%w: it does not hold %d bytes in hexadecimal", ErrKey, keyBytes)}
+		return nil, &StateError{s.path(keyName), fmt.Errorf("%w: it does not hold %d bytes in hexadecimal: put the right one back, or move the directory away to start anew", ErrKey, keyBytes)}
 	}
 	return secret, nil
 }
@@ -259,250 +261,20 @@ func (s *Store) list(wanted func(name string) bool) (names []string, err error) 
 	return names, nil
 }
 
+// removeLeftovers removes what was never finished.
+func (s *Store) removeLeftovers() error {
+	left, err := s.list(isLeftover)
+	if err != nil {
+		return err
+	}
+	return s.remove(left...)
+}
+
 // remove removes files by name; those that are gone already do not count.
 func (s *Store) remove(names ...string) error {
 	for _, n := range names {
 		if err := s.fs.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("diff: remove %s: %w", s.path(n), err)
-		}
-	}
-	return nil
-}
-
-// Current returns the id of the current snapshot, "" when there is none.
-func (s *Store) Current() (id string, err error) {
-	if err := s.usable(); err != nil {
-		return "", err
-	}
-	cur, err := s.current()
-	if cur == nil || err != nil {
-		return "", err
-	}
-	return cur.id.String(), cur.close()
-}
-
-// Verify reports whether Publish of a candidate would succeed, and reads it to
-// its end for that: nil when it is whole and can be published, or is the
-// current snapshot already, a [*StateError] when it is not, an error that matches
-// [ErrStale] when the snapshot it was computed from is no longer current, one
-// that matches fs.ErrNotExist when there is no such candidate.
-func (s *Store) Verify(ctx context.Context, id string) error {
-	_, err := s.verify(ctx, id)
-	return err
-}
-
-func (s *Store) verify(ctx context.Context, id string) (published bool, err error) {
-	if err := s.writable(); err != nil {
-		return false, err
-	}
-	if err := context.Cause(ctx); err != nil {
-		return false, fmt.Errorf("diff: %w", err)
-	}
-	want, ok := parseID(id)
-	if !ok {
-		return false, fmt.Errorf("diff: %q is not the id of a snapshot", id)
-	}
-	var now snapshotID
-	cur, err := s.current()
-	if err != nil {
-		return false, err
-	}
-	if cur != nil {
-		now = cur.id
-		if err := cur.close(); err != nil {
-			return false, err
-		}
-	}
-	if now == want {
-		return true, nil
-	}
-	r, err := s.open(stagedPrefix + id)
-	if err != nil {
-		return false, err
-	}
-	switch {
-	case r.id != want:
-		err = r.fail(damaged("it holds another snapshot"))
-	case r.base != now:
-		err = fmt.Errorf("diff: staged snapshot %s: %w", id, ErrStale)
-	default:
-		err = r.drain() // a damaged one must not take the place of a good one
-	}
-	return false, errors.Join(err, r.close())
-}
-
-// Publish makes a staged snapshot the current one, atomically and durably, if
-// the snapshot it was computed from still is the current one; otherwise the
-// error matches [ErrStale] and nothing changes. It may be called again after
-// any error, and with the id of the current snapshot does nothing. After an
-// error the old snapshot is current or the new one, whole. Candidates that were
-// computed from another snapshot are removed: they are stale for good.
-func (s *Store) Publish(ctx context.Context, id string) error {
-	published, err := s.verify(ctx, id)
-	if err != nil {
-		return err
-	}
-	if !published {
-		if err := s.fs.Rename(stagedPrefix+id, currentName); err != nil {
-			return fmt.Errorf("diff: publish %s: %w", id, err)
-		}
-	}
-	// Also when it was published before: that call may have failed just here.
-	if err := s.fs.SyncDir("."); err != nil {
-		return fmt.Errorf("diff: publish %s: %w", id, err)
-	}
-	staged, err := s.list(isStaged)
-	if err != nil {
-		return err
-	}
-	for _, name := range staged {
-		stale, err := s.stale(name, id)
-		if err == nil && stale {
-			err = s.remove(name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// stale reports whether a candidate was computed from another snapshot than the
-// current one. One that can not be told is not, and is left as it is.
-func (s *Store) stale(name, current string) (bool, error) {
-	r, err := s.open(name)
-	if _, ok := errors.AsType[*StateError](err); ok {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return r.base.String() != current, r.close()
-}
-
-// Discard removes a staged snapshot. One that does not exist is no error.
-func (s *Store) Discard(id string) error {
-	if err := s.writable(); err != nil {
-		return err
-	}
-	if _, ok := parseID(id); !ok {
-		return fmt.Errorf("diff: %q is not the id of a snapshot", id)
-	}
-	return s.remove(stagedPrefix + id)
-}
-
-// MarkDue marks the records with these keys, so that the next run that puts
-// them finds them [Due]. It returns how many of the keys the current snapshot
-// has; others are passed over. The keys must be as given to [Feed.Put]; an
-// error of the sequence ends the call. While a candidate is staged, which would
-// lose the marks, the error matches [ErrStaged] and names it. After an error all
-// marks were made or none, and the call may be repeated. Runs that began before
-// it are stale. The digests of the keys are held in memory, some 40 bytes for
-// each; of the snapshot only a block at a time.
-func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (marked int64, err error) {
-	err = s.mark(ctx, keys, func(rec record) {
-		rec[24] |= flagDue
-		marked++
-	})
-	if err != nil {
-		return 0, err
-	}
-	return marked, nil
-}
-
-// MaxReports is the largest number of reports that a snapshot counts.
-const MaxReports = 7
-
-// MarkReported is MarkDue for records that the destination has reported as bad:
-// each is marked at most so many times, 1 to [MaxReports], as long as its row does
-// not change. Those that were are left as they are, and counted as spent.
-func (s *Store) MarkReported(ctx context.Context, keys iter.Seq2[[]byte, error], most int) (marked, spent int64, err error) {
-	if most < 1 || most > MaxReports {
-		return 0, 0, fmt.Errorf("diff: MarkReported: %d times, 1 to %d are possible", most, MaxReports)
-	}
-	err = s.mark(ctx, keys, func(rec record) {
-		n := int(rec.flags()&reports) / report
-		if n >= most {
-			spent++
-			return
-		}
-		rec[24] = rec[24]&^reports | byte(n+1)*report | flagDue
-		marked++
-	})
-	if err != nil {
-		return 0, 0, err
-	}
-	return marked, spent, nil
-}
-
-// mark replaces the current snapshot by one in which the records with these keys
-// are marked.
-func (s *Store) mark(ctx context.Context, keys iter.Seq2[[]byte, error], one func(record)) error {
-	if err := s.writable(); err != nil {
-		return err
-	}
-	staged, err := s.list(isStaged)
-	if err != nil {
-		return err
-	}
-	if len(staged) > 0 {
-		return fmt.Errorf("diff: %s: %w", s.path(staged[0]), ErrStaged)
-	}
-	cur, err := s.current()
-	if cur == nil || err != nil {
-		return err
-	}
-	defer cur.close()
-	due := make(map[keyDigest]struct{})
-	err = eachKey(ctx, s.dig, keys, func(k keyDigest) error { due[k] = struct{}{}; return nil })
-	if err != nil {
-		return err
-	}
-	c, err := newCandidate(s, cur.id, cur.columns, cur.partitionBits)
-	if err != nil {
-		return err
-	}
-	defer c.abort()
-	for {
-		if err := context.Cause(ctx); err != nil {
-			return fmt.Errorf("diff: %w", err)
-		}
-		p, records, err := cur.next()
-		if err != nil {
-			return err
-		}
-		if len(records) == 0 {
-			break
-		}
-		for rec := range slices.Chunk(records, cur.size) {
-			if _, ok := due[record(rec).key()]; ok {
-				one(rec)
-			}
-		}
-		if err := c.write(p, records); err != nil {
-			return err
-		}
-	}
-	if err := cur.close(); err != nil { // an open file can not be replaced everywhere
-		return err
-	}
-	return c.finish(currentName)
-}
-
-// eachKey visits the digests of a sequence of keys.
-func eachKey(ctx context.Context, d *digester, keys iter.Seq2[[]byte, error], visit func(keyDigest) error) error {
-	n := 0
-	for k, err := range keys {
-		if err != nil {
-			return fmt.Errorf("diff: read keys: %w", err)
-		}
-		if n++; n&1023 == 1 {
-			if err := context.Cause(ctx); err != nil {
-				return fmt.Errorf("diff: %w", err)
-			}
-		}
-		if err := visit(d.keyOf(k)); err != nil {
-			return err
 		}
 	}
 	return nil

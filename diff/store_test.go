@@ -391,7 +391,8 @@ func TestReadOnly(t *testing.T) {
 		}
 		_, stageErr := r.Stage(t.Context())
 		_, markErr := s.MarkDue(t.Context(), keys("ann"))
-		for what, err := range map[string]error{"Stage": stageErr, "MarkDue": markErr, "Publish": s.Publish(t.Context(), id),
+		_, forgetErr := s.Forget(t.Context(), keys("ann"))
+		for what, err := range map[string]error{"Stage": stageErr, "MarkDue": markErr, "Forget": forgetErr, "Publish": s.Publish(t.Context(), id),
 			"Verify": s.Verify(t.Context(), id), "Discard": s.Discard(id)} {
 			if !errors.Is(err, diff.ErrReadOnly) {
 				t.Errorf("%s: %s: %v", dir, what, err)

@@ -1,0 +1,163 @@
+package diff
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// MarkDue marks the records with these keys, so that the next run that puts
+// them finds them [Due]. It returns how many of the keys the current snapshot
+// has; others are passed over. The keys must be as given to [Feed.Put]; an
+// error of the sequence ends the call. While a candidate is staged, which would
+// lose the marks, the error matches [ErrStaged] and names it. After an error all
+// marks were made or none, and the call may be repeated. Runs that began before
+// it are stale. The digests of the keys are held in memory, some 40 bytes for
+// each; of the snapshot only a block at a time.
+func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (marked int64, err error) {
+	err = s.rewrite(ctx, keys, func(rec record) bool {
+		rec[24] |= flagDue
+		marked++
+		return true
+	})
+	if err != nil {
+		return 0, err
+	}
+	return marked, nil
+}
+
+// MaxReports is the largest number of reports that a snapshot counts.
+const MaxReports = 7
+
+// MarkReported is MarkDue for records that the destination has reported as bad:
+// each is marked at most so many times, 1 to [MaxReports], as long as its row does
+// not change. Those that were are left as they are, and counted as spent.
+func (s *Store) MarkReported(ctx context.Context, keys iter.Seq2[[]byte, error], most int) (marked, spent int64, err error) {
+	if most < 1 || most > MaxReports {
+		return 0, 0, fmt.Errorf("diff: MarkReported: %d times, 1 to %d are possible", most, MaxReports)
+	}
+	err = s.rewrite(ctx, keys, func(rec record) bool {
+		n := int(rec.flags()&reports) / report
+		if n >= most {
+			spent++
+			return true
+		}
+		rec[24] = rec[24]&^reports | byte(n+1)*report | flagDue
+		marked++
+		return true
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	return marked, spent, nil
+}
+
+// Forget removes the records with these keys from the current snapshot, as if
+// they had never been put: the next run that puts them finds them new. It returns
+// how many of the keys the snapshot had; others are passed over. What runs
+// that were not staged have left is removed too, so that no digest of the keys
+// stays in the directory; what a file system keeps of a file that was removed is
+// beyond it. Keys, errors, memory and staged candidates are as in [Store.MarkDue].
+func (s *Store) Forget(ctx context.Context, keys iter.Seq2[[]byte, error]) (forgotten int64, err error) {
+	if err := s.writable(); err != nil {
+		return 0, err
+	}
+	if err := s.removeLeftovers(); err != nil {
+		return 0, err
+	}
+	err = s.rewrite(ctx, keys, func(record) bool {
+		forgotten++
+		return false
+	})
+	if err != nil {
+		return 0, err
+	}
+	return forgotten, nil
+}
+
+// rewrite replaces the current snapshot by one in which the records with these
+// keys are as one leaves them, and those of which it returns false are missing.
+func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], one func(record) (keep bool)) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	staged, err := s.list(isStaged)
+	if err != nil {
+		return err
+	}
+	if len(staged) > 0 {
+		return fmt.Errorf("diff: %s: %w", s.path(staged[0]), ErrStaged)
+	}
+	cur, err := s.current()
+	if cur == nil || err != nil {
+		return err
+	}
+	defer cur.close()
+	wanted := make(map[keyDigest]struct{})
+	err = eachKey(ctx, s.dig, keys, func(k keyDigest) error { wanted[k] = struct{}{}; return nil })
+	if err != nil {
+		return err
+	}
+	c, err := newCandidate(s, cur.id, cur.columns, cur.partitionBits)
+	if err != nil {
+		return err
+	}
+	defer c.abort()
+	found := false
+	for {
+		if err := context.Cause(ctx); err != nil {
+			return fmt.Errorf("diff: %w", err)
+		}
+		p, records, err := cur.next()
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 {
+			break
+		}
+		kept := records[:0]
+		for rec := range slices.Chunk(records, cur.size) {
+			if _, ok := wanted[record(rec).key()]; ok {
+				found = true
+				if !one(rec) {
+					continue
+				}
+			}
+			kept = append(kept, rec...)
+		}
+		if err := c.write(p, kept); err != nil {
+			return err
+		}
+	}
+	if err := cur.close(); err != nil { // an open file can not be replaced everywhere
+		return err
+	}
+	if found {
+		return c.finish(currentName)
+	}
+	// An earlier call may have found them, and failed when all was done but this.
+	if err := s.fs.SyncDir("."); err != nil {
+		return fmt.Errorf("diff: write %s: %w", s.path(currentName), err)
+	}
+	return nil
+}
+
+// eachKey visits the digests of a sequence of keys.
+func eachKey(ctx context.Context, d *digester, keys iter.Seq2[[]byte, error], visit func(keyDigest) error) error {
+	n := 0
+	for k, err := range keys {
+		if err != nil {
+			return fmt.Errorf("diff: read keys: %w", err)
+		}
+		if n++; n&1023 == 1 {
+			if err := context.Cause(ctx); err != nil {
+				return fmt.Errorf("diff: %w", err)
+			}
+		}
+		if err := visit(d.keyOf(k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
