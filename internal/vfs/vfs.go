@@ -37,9 +37,10 @@ type FS interface {
 	OpenFile(name string, flag int) (File, error)
 	Rename(oldname, newname string) error
 	Remove(name string) error
-	// Mkdir creates a directory with [DirPerm]; one that exists is no error.
+	// Mkdir creates a directory with [DirPerm]; one that exists is no error, a link
+	// to one is.
 	Mkdir(name string) error
-	// ReadDir returns the names in a directory, sorted.
+	// ReadDir returns the names in a directory, sorted. It follows no link.
 	ReadDir(name string) ([]string, error)
 	// SyncDir makes creations, renames and removals in a directory durable.
 	SyncDir(name string) error
@@ -140,7 +141,7 @@ func (o osFS) Close() error                         { return o.root.Close() }
 func (o osFS) Mkdir(name string) error {
 	err := o.root.Mkdir(name, DirPerm)
 	if errors.Is(err, fs.ErrExist) {
-		if info, serr := o.root.Stat(name); serr == nil && info.IsDir() {
+		if info, serr := o.root.Lstat(name); serr == nil && info.IsDir() {
 			return nil
 		}
 	}
@@ -148,6 +149,10 @@ func (o osFS) Mkdir(name string) error {
 }
 
 func (o osFS) ReadDir(name string) ([]string, error) {
+	// A link is not followed: what is listed is removed.
+	if info, err := o.root.Lstat(name); err == nil && !info.IsDir() {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("not a directory")}
+	}
 	entries, err := fs.ReadDir(o.root.FS(), name)
 	if err != nil {
 		return nil, err

@@ -223,3 +223,33 @@ func TestMkdirAll(t *testing.T) {
 		}
 	}
 }
+
+// A link in the place of a directory is neither taken for it nor listed, since
+// what is listed there is removed.
+func TestLinkedDirectory(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // links need a privilege there
+	}
+	dir := t.TempDir()
+	fsys, err := vfs.OS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fsys.Close()
+	if err := os.Symlink(".", filepath.Join(dir, "outbox")); err != nil {
+		t.Fatal(err)
+	}
+	if err := fsys.Mkdir("outbox"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Mkdir: %v", err)
+	}
+	if names, err := fsys.ReadDir("outbox"); err == nil {
+		t.Errorf("ReadDir lists %q", names)
+	}
+	if names, err := fsys.ReadDir("."); err != nil || len(names) != 1 {
+		t.Errorf("ReadDir of the directory itself: %q, %v", names, err)
+	}
+	free, err := fsys.Free()
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) || err == nil && free <= 0 {
+		t.Errorf("Free: %d, %v", free, err)
+	}
+}
