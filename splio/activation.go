@@ -80,6 +80,24 @@ type Activation struct {
 	// to 63, unless their row says something else of a list. It needs Insert.
 	Subscribe []int
 
+	// Brakes are the limits beyond which a plan is not sent before somebody has
+	// looked at it. By default all are on.
+	Brakes Brakes
+
+	// Waiting says what to do when files of earlier plans are still in the drop
+	// directory before one is sent. By default the report names them.
+	Waiting Waiting
+
+	// WaitFor is how long [AwaitWaiting] waits at most: an hour when 0, until the
+	// context ends when negative.
+	WaitFor time.Duration
+
+	// Retain is the number of delivered plans whose files and manifest are kept, in
+	// the directory sent of State, to be looked at later; older ones are removed
+	// by the run that delivers a newer one. They are personal data in clear. The
+	// default is 0: nothing is kept, and what was is removed.
+	Retain int
+
 	// Memory is how many bytes the comparison may hold, at least 16 MiB; the rest
 	// goes to temporary files in State. The default is 64 MiB. See
 	// [diff.RunOptions]. Reading and rendering takes a few MiB for each processor
@@ -160,6 +178,10 @@ func (a Activation) validate() error {
 	if slices.ContainsFunc(a.Subscribe, func(id int) bool { return id < 0 || id >= maxLists }) {
 		errs = append(errs, fmt.Errorf("splio: Activation.Subscribe: ids of lists are 0 to %d", maxLists-1))
 	}
+	errs = append(errs, a.Brakes.validate(), a.Waiting.validate())
+	if a.Retain < 0 {
+		errs = append(errs, errors.New("splio: Activation.Retain is negative"))
+	}
 	if a.Destination.Creating != "" && !a.Insert {
 		errs = append(errs, errors.New("splio: Destination.Creating is for contacts that are inserted, and Insert is off"))
 	}
@@ -229,8 +251,12 @@ func (j *job) clock() time.Time {
 }
 
 // Plan finds what is to be sent and leaves it in the outbox, ready: it touches
-// no network, and publishes nothing. A plan that is ready already is replaced;
-// one that was released or is on its way makes the error match [ErrPending].
+// no network, and publishes nothing. A plan that is ready or braked already is
+// replaced; one that was released or is on its way makes the error match
+// [ErrPending].
+//
+// When the plan has hit one of the [Brakes], it is left in the outbox, braked,
+// and comes together with a [*BrakeError]. With any other error there is no plan.
 //
 // Wrong configuration is reported all at once, with [ErrConfig], before the
 // state is opened. A segment in a CSV file is read again for the rows that are
@@ -250,15 +276,18 @@ func (a Activation) Plan(ctx context.Context, src mapping.Source) (*Plan, error)
 	if err := errors.Join(err, j.close()); err != nil {
 		return nil, err
 	}
+	if m.State == Braked {
+		return m.plan(a), m.brakeError()
+	}
 	return m.plan(a), nil
 }
 
 // Preview finds what Plan would, and leaves no trace: the state is only read,
 // and a directory that is missing stays missing. It needs no lock, and, unless
 // the segment is a CSV file, temporary disk space for one copy of the rendered
-// segment. The files, which
-// have the names they would get, are measured and not kept. While an earlier
-// plan waits to be delivered, the error matches [ErrPending].
+// segment. The files, which have the names they would get, are measured and not
+// kept. Brakes that a plan would hit are told in [Report.Brakes], and are no error.
+// While an earlier plan waits to be delivered, the error matches [ErrPending].
 func (a Activation) Preview(ctx context.Context, src mapping.Source) (_ *Report, err error) {
 	mapper, err := a.check(ctx, src)
 	if err != nil {
@@ -327,7 +356,9 @@ func (a Activation) readManifest() (*manifest, error) {
 
 // Run does a whole activation: it ends the delivery of a plan that was released
 // or is on its way, makes a new plan, and applies it. The report is that of the
-// new plan, with the earlier one in Resumed.
+// new plan, with the earlier one in Resumed. A plan that has hit one of the
+// [Brakes] is left in the outbox, braked: nothing of it is sent, and its report
+// comes with a [*BrakeError].
 //
 // After an error nothing is forgotten: run again. When files were sent, or may
 // have been, the report comes with the error.

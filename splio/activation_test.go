@@ -65,7 +65,7 @@ func TestWhatIsSent(t *testing.T) {
 				"18: email;firstname;lastname / ann@example.net;Ann;Lee", false},
 		}},
 		{"empty segments", "nothing to send makes no file, first and later", []day{
-			{nil, seg(), "first", "", false},
+			{func(a *splio.Activation) { a.Brakes.AllowEmpty = true }, seg(), "first", "", false},
 			{nil, seg(ann), "read=1 inserted=1", "15: email;firstname;lastname / ann@example.net;Ann;Lee", false},
 			{nil, seg(), "left=1", "", false},
 		}},
@@ -376,6 +376,7 @@ func TestColumnSets(t *testing.T) {
 func TestDeterministic(t *testing.T) {
 	run := func() string {
 		a := newActivation(t)
+		a.Brakes.Changed, a.Brakes.ColumnChanged = 1, 1
 		a.Format.MaxLines = 400
 		a.Mapping.Fields[0].Empty = mapping.Absent
 		d := new(drop)

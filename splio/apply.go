@@ -53,7 +53,8 @@ func (j *job) none() error { return fmt.Errorf("splio: %s: %w", j.State, ErrNoPl
 
 // Apply sends the files of the plan, as they are in the outbox, and then
 // publishes the snapshot and clears the outbox. A plan whose snapshot has moved
-// on is refused before anything is sent, with diff.ErrStale.
+// on is refused before anything is sent, with diff.ErrStale, and so is one that is
+// braked, with a [*BrakeError]: release it first.
 //
 // A destination that can not be reached leaves the plan as it was. Once a file
 // may be on its way the plan is applying: call Apply again, or
@@ -74,9 +75,9 @@ func (p *Plan) Apply(ctx context.Context, t Transport) (report *Report, err erro
 	return report, err
 }
 
-// Release approves the plan, for a reason that is kept with it: the next
-// [Activation.Run] sends it before it makes another. A plan that is on its way
-// already stays so.
+// Release approves the plan, braked or not, for a reason that is kept with it and
+// in its report: the next [Activation.Run] sends it before it makes another, and
+// Apply sends it now. A plan that is on its way already stays so.
 func (p *Plan) Release(ctx context.Context, reason string) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("splio: %w", err)
@@ -102,7 +103,8 @@ func (p *Plan) Release(ctx context.Context, reason string) error {
 // that are back at what the snapshot says. When one of these files was altered
 // in the outbox, nobody can tell which records they are, and the error is a
 // diff.StateError. After another error, call Discard again; what it has begun,
-// the next Run or Plan ends too.
+// the next Run or Plan ends too. A plan that was delivered to its end, and only not
+// tidied away, stays delivered.
 //
 // Of an upload that was cut off, the temporary file NAME.TOKEN.part may stay in
 // the drop directory.
@@ -117,6 +119,13 @@ func (p *Plan) Discard(ctx context.Context) error {
 // snapshot, unseen when their records are back at what that says: so they are
 // due in the next run.
 func (j *job) discard(ctx context.Context, m *manifest) error {
+	now, err := j.store.Current()
+	if err != nil {
+		return err
+	}
+	if now == m.Snapshot { // all of it was delivered, and files may be on their way to those that are kept
+		return j.finish(m)
+	}
 	if m.State != discarding {
 		m.State = discarding
 		if err := j.save(m); err != nil {
@@ -176,18 +185,27 @@ func (j *job) sentKeys(m *manifest) iter.Seq2[[]byte, error] {
 	}
 }
 
-// remember enters the names that the plan has used, and the snapshot that is
-// current now, into the ledger.
+// remember enters the names that the plan has used, those of files that may wait
+// in the drop directory, and the snapshot that is current now into the ledger.
 func (j *job) remember(m *manifest) error {
 	l, err := j.loadLedger()
 	if err != nil {
 		return err
 	}
-	names := m.Names
+	var sent []string
 	for _, f := range m.Files {
 		if f.sent() {
-			names = append(names, f.Name)
+			sent = append(sent, f.Name)
 		}
+	}
+	names := slices.Concat(m.Names, sent)
+	if len(sent) > 0 {
+		if !m.Report.WaitingUnknown {
+			l.Sent = slices.Clone(m.Report.Waiting)
+		}
+		l.Sent = slices.DeleteFunc(l.Sent, func(name string) bool { return slices.Contains(sent, name) })
+		l.Sent = append(l.Sent, sent...)
+		l.Sent = l.Sent[max(0, len(l.Sent)-maxLooked):]
 	}
 	for _, name := range names {
 		if !slices.Contains(l.Names, name) {
@@ -203,8 +221,16 @@ func (j *job) remember(m *manifest) error {
 // apply delivers a plan, from where an earlier attempt stopped. That the plan
 // belongs to this universe and key comes out when its snapshot is verified.
 func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, error) {
+	if m.State == Braked {
+		return m.report(), m.brakeError()
+	}
 	if err := j.store.Verify(ctx, m.Snapshot); err != nil {
 		return m.report(), j.refused(m, err)
+	}
+	if m.State != Applying {
+		if err := j.look(ctx, m, t); err != nil {
+			return m.report(), err
+		}
 	}
 	for i := range m.Files {
 		if err := j.deliver(ctx, m, &m.Files[i], t); err != nil {
@@ -225,10 +251,18 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	if err := j.store.Publish(ctx, m.Snapshot); err != nil {
 		return m.report(), err
 	}
+	return m.report(), j.finish(m)
+}
+
+// finish ends a plan whose snapshot was published.
+func (j *job) finish(m *manifest) error {
 	if err := j.remember(m); err != nil {
-		return m.report(), err
+		return err
 	}
-	return m.report(), j.clearOutbox()
+	if err := j.retain(m); err != nil {
+		return err
+	}
+	return j.clearOutbox()
 }
 
 // refused is the error of a plan that would not send what was planned. A plan

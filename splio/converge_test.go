@@ -22,7 +22,7 @@ var seed = flag.Uint64("seed", 0, "seed of the first history of TestConverges; 0
 
 // TestConverges plays random histories: segments with rejects and duplicates,
 // insert mode on and off, keys known or not, mappings that change, transports
-// that fail, plans that are given up. After each day that ends well, Splio must
+// that fail, plans that are braked, released or given up. After each day that ends well, Splio must
 // hold what the segments said.
 func TestConverges(t *testing.T) {
 	first := *seed
@@ -85,6 +85,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	h.a.Duplicates = diff.DuplicatePolicy(h.r.IntN(3))
 	h.a.MaxUnusable = int64(h.r.IntN(3))
 	h.a.Format.MaxLines = 2 + h.r.IntN(4)
+	h.a.Retain = h.r.IntN(3)
 	h.column()
 	h.mode()
 	for i := range 4 {
@@ -163,6 +164,10 @@ func (h *history) day(n int) {
 		h.synced[k] = false
 	}
 	h.a.Partial, h.a.Refresh = h.chance(0.2), h.chance(0.05)
+	h.a.Brakes = splio.Brakes{AllowEmpty: h.chance(0.8)}
+	if h.chance(0.2) {
+		h.a.Brakes.Minimum = 1
+	}
 	h.d.each = func(int) *fault {
 		if h.chance(0.15) {
 			return &fault{late: h.chance(0.5), err: errLine}
@@ -193,6 +198,9 @@ func (h *history) run() (ok bool) {
 	src, now := h.segment()
 	if h.pending == nil && h.chance(0.3) {
 		p, err := h.a.Plan(h.t.Context(), src)
+		if _, braked := errors.AsType[*splio.BrakeError](err); braked {
+			return h.braked(p, now)
+		}
 		if err != nil {
 			h.t.Errorf("plan: %v", err)
 			return false
@@ -221,7 +229,8 @@ func (h *history) run() (ok bool) {
 	}
 	report, err := h.a.Run(h.t.Context(), src, h.d)
 	h.note("run: %v", err)
-	if err != nil && !errors.Is(err, errLine) {
+	_, braked := errors.AsType[*splio.BrakeError](err)
+	if err != nil && !errors.Is(err, errLine) && !braked {
 		h.t.Errorf("run: %v", err)
 	}
 	if h.pending != nil && report != nil && (err == nil || report.Plan != "") {
@@ -234,9 +243,40 @@ func (h *history) run() (ok bool) {
 		h.commit(now)
 		return true
 	}
+	if braked {
+		p, err := h.a.Pending(h.t.Context())
+		if err != nil || p.ID != report.Plan {
+			h.t.Errorf("pending: %v", err)
+			return false
+		}
+		return h.braked(p, now)
+	}
 	if report != nil && report.Plan != "" {
 		h.pending = h.onItsWay(now)
 	}
+	return false
+}
+
+// braked leaves a plan that was braked to be replaced, or releases it.
+func (h *history) braked(p *splio.Plan, now *edition) (ok bool) {
+	if p.State != splio.Braked {
+		h.t.Errorf("a braked plan is %s", p.State)
+	}
+	before := len(h.d.calls)
+	_, err := p.Apply(h.t.Context(), h.d)
+	if _, braked := errors.AsType[*splio.BrakeError](err); !braked || len(h.d.calls) != before {
+		h.t.Errorf("applied: %v", err)
+	}
+	if h.chance(0.5) {
+		h.note("braked")
+		h.a.Brakes.AllowEmpty, h.a.Brakes.Minimum = true, 0
+		return false
+	}
+	if err := p.Release(h.t.Context(), "looked at"); err != nil {
+		h.t.Errorf("release: %v", err)
+	}
+	h.note("braked, and released")
+	h.pending = now
 	return false
 }
 

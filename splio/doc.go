@@ -40,8 +40,23 @@
 // both. A plan is
 //
 //	ready      made, and approved by nobody: the next Plan or Run replaces it
+//	braked     made, and beyond reason: it is not sent unless it is released, and
+//	           the next Plan or Run replaces it
 //	released   approved by [Plan.Release]: the next Run sends it first
 //	applying   on its way: the next Run ends its delivery first
+//
+// A plan is braked when it is over a segment that is empty, has shrunk or has
+// changed beyond the limits of [Activation.Brakes], which are on by default: a Run
+// then ends with a [*BrakeError], before anything is sent. Mend the segment and
+// run again; or, when it is right as it is, release the plan, for a reason that is
+// kept with it:
+//
+//	if braked, ok := errors.AsType[*splio.BrakeError](err); ok {
+//		// look at braked.Readings, and at the files in the outbox
+//		plan, err := activation.Pending(ctx)
+//		err = plan.Release(ctx, "the shop in Lyon was bought")
+//		report, err := plan.Apply(ctx, client)
+//	}
 //
 // [Plan.Discard] gives a plan up in any state. The records of files that may
 // have been sent are due in the next run, since nobody knows what Splio has.
@@ -61,7 +76,10 @@
 //	outbox/spool       rendered rows while a plan is made over a segment that is
 //	                   not a CSV file, which is read again; without a name where
 //	                   the system allows it
-//	ledger             the file names that were used, and the last snapshot's id
+//	ledger             the file names that were used, those that may still be in
+//	                   the drop directory, and the last snapshot's id
+//	sent/TIME-PLAN/    the files and manifest of a delivered plan, personal data in
+//	                   clear: there when [Activation.Retain] asks for it
 //
 // One run at a time may use it, across processes.
 //

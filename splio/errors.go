@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// The errors to branch on, beside those of package diff that a state directory
+// The errors to branch on, beside [BrakeError] and those of package diff that a state directory
 // gives (diff.ErrLocked, diff.StateError and the sentinels it wraps).
 var (
 	// ErrConfig: the activation, or its mapping on this segment, can not work as
@@ -15,6 +15,10 @@ var (
 	// ErrPending: a plan was released or is on its way, so that no other can be
 	// made. Apply or Discard it; Run does so by itself.
 	ErrPending = errors.New("an earlier plan waits to be delivered")
+	// ErrWaiting: files of an earlier plan are still in the drop directory, and
+	// [Activation.Waiting] says that they are to be taken first. Nothing was sent,
+	// and the plan is as it was.
+	ErrWaiting = errors.New("files of an earlier plan still wait in the drop directory")
 	// ErrNoPlan: the outbox does not hold the plan, or none at all: it was
 	// delivered, discarded or replaced.
 	ErrNoPlan = errors.New("no such plan in the outbox")

@@ -14,8 +14,6 @@ func SetPlanFS(p *Plan, open func(dir string) (vfs.FS, error)) { p.activation.op
 // Need is what a row asks of its file.
 type Need = need
 
-func NewNeed(has, may diff.Columns) Need      { return need{has, may} }
-func NeedSets(n Need) (has, may diff.Columns) { return n.has, n.may }
-func Merge(c map[Need]int64, rows int64, files int) (map[Need]diff.Columns, int64) {
-	return merge(c, rows, files)
-}
+func NewNeed(has, may diff.Columns) Need                              { return need{has, may} }
+func NeedSets(n Need) (has, may diff.Columns)                         { return n.has, n.may }
+func Merge(c map[Need]int64, most int) (map[Need]diff.Columns, int64) { return merge(c, most) }

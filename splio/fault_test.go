@@ -5,15 +5,18 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/spliosync/spliosync/internal/vfs"
 	"github.com/spliosync/spliosync/internal/vfs/vfstest"
+	"github.com/spliosync/spliosync/mapping"
 	"github.com/spliosync/spliosync/splio"
 )
 
@@ -79,6 +82,57 @@ var scenarios = []struct {
 	{"discard", false, partSent, func(t *testing.T, w *world) error {
 		return w.plan.Discard(t.Context())
 	}},
+	{"braked", false, nil, func(t *testing.T, w *world) error {
+		w.Brakes.Minimum = 1
+		_, err := w.Run(t.Context(), day3, w.d)
+		return unbraked(t, err)
+	}},
+	{"braked and replaced", false, func(t *testing.T, w *world) {
+		w.Brakes = splio.Brakes{Minimum: 1, Changed: 0.1}
+		w.plan = mustBrake(t, w.Activation, day2)
+	}, func(t *testing.T, w *world) error {
+		w.Brakes = splio.Brakes{}
+		_, err := w.Run(t.Context(), day3, w.d)
+		return err
+	}},
+	{"braked, released and applied", false, func(t *testing.T, w *world) {
+		w.Brakes = splio.Brakes{Minimum: 1, Changed: 0.1}
+		w.plan = mustBrake(t, w.Activation, day2)
+	}, func(t *testing.T, w *world) error {
+		if err := w.plan.Release(t.Context(), "right as it is"); err != nil {
+			return err
+		}
+		_, err := w.plan.Apply(t.Context(), w.d)
+		return err
+	}},
+	{"files wait", false, func(t *testing.T, w *world) {
+		mustRun(t, w.Activation, day2, w.d)
+	}, func(t *testing.T, w *world) error {
+		_, err := w.Run(t.Context(), day3, w.d)
+		return err
+	}},
+	{"kept", false, func(t *testing.T, w *world) {
+		w.Retain = 1
+		mustRun(t, w.Activation, day2, w.d)
+		w.Now = w.Now.Add(time.Hour)
+	}, func(t *testing.T, w *world) error {
+		_, err := w.Run(t.Context(), day3, w.d)
+		return err
+	}},
+	{"kept no more", false, func(t *testing.T, w *world) {
+		w.Retain = 2
+		mustRun(t, w.Activation, day2, w.d)
+	}, func(t *testing.T, w *world) error {
+		w.Retain = 0
+		_, err := w.Run(t.Context(), day3, w.d)
+		return err
+	}},
+	{"kept, then discarded", false, func(t *testing.T, w *world) {
+		w.Retain = 1
+		w.plan = halfKept(t, w)
+	}, func(t *testing.T, w *world) error {
+		return w.plan.Discard(t.Context())
+	}},
 	{"release and run", false, func(t *testing.T, w *world) {
 		w.plan = mustPlan(t, w.Activation, day2)
 	}, func(t *testing.T, w *world) error {
@@ -100,6 +154,54 @@ func partSent(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	w.d.faults = nil
+}
+
+// unbraked passes an error on, unless it is that of a braked plan, which must
+// not have been touched by anything else.
+func unbraked(t *testing.T, err error) error {
+	t.Helper()
+	if _, braked := errors.AsType[*splio.BrakeError](err); braked && !errors.Is(err, syscall.ENOSPC) {
+		return nil
+	}
+	return err
+}
+
+// mustBrake makes a plan that must be braked.
+func mustBrake(t testing.TB, a splio.Activation, src mapping.Source) *splio.Plan {
+	t.Helper()
+	p, err := a.Plan(t.Context(), src)
+	if _, braked := errors.AsType[*splio.BrakeError](err); !braked || p == nil || p.State != splio.Braked {
+		t.Fatalf("a plan that is to be braked: %+v, %v", p, err)
+	}
+	return p
+}
+
+// halfKept leaves a plan that is delivered and published, and whose first file
+// has been moved to those that are kept.
+func halfKept(t *testing.T, w *world) *splio.Plan {
+	t.Helper()
+	for n := 0; ; n++ {
+		c := w.clone(t)
+		c.Retain = w.Retain
+		p := mustPlan(t, c.Activation, day3)
+		moved := false
+		splio.SetPlanFS(p, func(string) (vfs.FS, error) {
+			f := vfstest.New(c.fs)
+			f.Inject(vfstest.Fault{At: n, Err: errLine, Stop: true})
+			return f, nil
+		})
+		if _, err := p.Apply(t.Context(), c.d); !errors.Is(err, errLine) {
+			t.Fatalf("stopped at %d: %v", n, err)
+		}
+		for name := range c.fs.files {
+			moved = moved || strings.HasPrefix(name, "sent/")
+		}
+		if moved {
+			w.fs, w.d, w.u = c.fs, c.d, c.u
+			w.open(func() vfs.FS { return w.fs })
+			return p
+		}
+	}
 }
 
 // harmless reports whether a success may pass over the failure of operation n:
@@ -252,7 +354,7 @@ func (w *world) settle(t *testing.T, what string, n int) {
 	case 1:
 		w.d.noSize = true
 	}
-	w.Now = march(16)
+	w.Now, w.Brakes = march(16), splio.Brakes{}
 	w.d.calls, w.d.faults, w.d.each = nil, nil, nil
 	r, err := w.Run(t.Context(), day3, w.d)
 	if err != nil {
@@ -264,11 +366,31 @@ func (w *world) settle(t *testing.T, what string, n int) {
 	if diff := cmp.Diff(after3, w.u.contacts); diff != "" {
 		t.Errorf("%s: Splio does not hold what the segment says: %s", what, diff)
 	}
-	if got := slices.Sorted(maps.Keys(w.fs.files)); !slices.Equal(got, []string{"ledger", "snapshot.current", "snapshot.key", "snapshot.lock"}) {
-		t.Errorf("%s: the state directory holds %q", what, got)
-	}
 	if r := mustRun(t, w.Activation, day3, untouched{t}); r.Unchanged != 3 {
 		t.Errorf("%s: not settled: %s", what, counts(t, r))
+	}
+	kept := make(map[string][]string)
+	got := slices.DeleteFunc(slices.Sorted(maps.Keys(w.fs.files)), func(name string) bool {
+		dir, file := path.Split(name)
+		if !strings.HasPrefix(dir, "sent/") {
+			return false
+		}
+		kept[dir] = append(kept[dir], file)
+		return true
+	})
+	if len(kept) > w.Retain || w.Retain > 0 && len(kept) == 0 {
+		t.Errorf("%s: %d plans are kept, %d are wanted: %q", what, len(kept), w.Retain, kept)
+	}
+	for dir, files := range kept {
+		if n := len(files); n < 2 || files[0] != "0001.csv" || files[n-1] != "manifest" {
+			t.Errorf("%s: %s keeps %q", what, dir, files)
+		}
+	}
+	if w.Retain == 0 && w.fs.dirs["sent"] {
+		t.Errorf("%s: the directory of kept plans is there", what)
+	}
+	if !slices.Equal(got, []string{"ledger", "snapshot.current", "snapshot.key", "snapshot.lock"}) {
+		t.Errorf("%s: the state directory holds %q", what, got)
 	}
 	content := make(map[string]string)
 	for _, a := range w.d.arrived {

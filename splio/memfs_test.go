@@ -71,6 +71,14 @@ func (m *memFS) Rename(oldname, newname string) error {
 func (m *memFS) Remove(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.dirs[name] && name != "." {
+		inside := func(n string) bool { return path.Dir(n) == name }
+		if slices.ContainsFunc(slices.Collect(maps.Keys(m.files)), inside) || slices.ContainsFunc(slices.Collect(maps.Keys(m.dirs)), inside) {
+			return &fs.PathError{Op: "remove", Path: name, Err: errors.New("directory not empty")}
+		}
+		delete(m.dirs, name)
+		return nil
+	}
 	if m.files[name] == nil {
 		return &fs.PathError{Op: "remove", Path: name, Err: fs.ErrNotExist}
 	}

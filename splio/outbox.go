@@ -32,6 +32,9 @@ type PlanState string
 const (
 	// Ready: nobody has approved the plan. The next Plan or Run replaces it.
 	Ready PlanState = "ready"
+	// Braked: the plan has hit a brake, see [Brakes]. It is not sent unless it is
+	// released. The next Plan or Run replaces it.
+	Braked PlanState = "braked"
 	// Released: somebody has, by [Plan.Release]. The next Run sends it first.
 	Released PlanState = "released"
 	// Applying: files may be on their way. The next Run ends that first.
@@ -73,7 +76,7 @@ func (f manifestFile) sent() bool { return f.Sending || f.Delivered }
 
 func (m *manifest) report() *Report {
 	r := m.Report
-	r.Plan = m.Plan
+	r.Plan, r.Reason = m.Plan, m.Reason
 	r.Files = make([]File, 0, len(m.Files))
 	for _, f := range m.Files {
 		r.Files = append(r.Files, f.File)
@@ -102,6 +105,9 @@ func (m *manifest) name(f *manifestFile, taken []string) {
 // ledger remembers which file names were used.
 type ledger struct {
 	Names []string `json:"names"` // oldest first
+	// Sent are the names of files, oldest first, of which nobody knows yet that
+	// they were taken.
+	Sent []string `json:"sent,omitempty"`
 	// Snapshot is the one that the last plan left; another one is not ours.
 	Snapshot string `json:"snapshot"`
 }
@@ -131,6 +137,9 @@ func seal(kind string, body []byte) []byte {
 	return fmt.Appendf(nil, "spliosync %s %d %x\n", kind, sealedVersion, sha256.Sum256(body))
 }
 
+// errSealed is that a sealed file is not what was written.
+var errSealed = fmt.Errorf("%w (put back a good one, or move it away, for a plan with the whole outbox, and run once with Refresh)", diff.ErrDamaged)
+
 // unseal reads a sealed file. A missing one is fs.ErrNotExist; one that can not
 // be used is a diff.StateError.
 func unseal(fsys vfs.FS, name, path, kind string, v any) error {
@@ -147,10 +156,10 @@ func unseal(fsys vfs.FS, name, path, kind string, v any) error {
 		return refuse(fmt.Errorf("%w: format %d, this one reads %d", diff.ErrVersion, version, sealedVersion))
 	}
 	if !bytes.HasPrefix(data, seal(kind, body)) {
-		return refuse(diff.ErrDamaged)
+		return refuse(errSealed)
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return refuse(diff.ErrDamaged)
+		return refuse(errSealed)
 	}
 	return nil
 }
@@ -168,7 +177,7 @@ func loadManifest(fsys vfs.FS, dir string) (*manifest, error) {
 		return nil, err
 	}
 	switch m.State {
-	case Ready, Released, Applying, discarding:
+	case Ready, Braked, Released, Applying, discarding:
 		return m, nil
 	}
 	return nil, fmt.Errorf("splio: %w", &diff.StateError{

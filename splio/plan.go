@@ -71,7 +71,8 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	}
 	m := &manifest{Plan: rand.Text(), State: Ready, Scope: j.scope(), Day: j.clock(), Dest: j.Destination, Format: j.Format}
 	m.Report.add(summary, j.Insert)
-	if m.Files, err = j.write(ctx, columns, run, seg, found, &m.Report); err != nil {
+	changed := newChanges(summary)
+	if m.Files, err = j.write(ctx, columns, run, seg, found, changed, &m.Report); err != nil {
 		return nil, err
 	}
 	if err := j.permitted(m); err != nil {
@@ -79,6 +80,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	}
 	m.Report.Rejections = found.list()
 	m.Report.Unverified = j.unverified()
+	j.brake(m, summary, changed)
 	for i := range m.Files {
 		m.name(&m.Files[i], used.Names)
 	}
@@ -117,7 +119,7 @@ func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 		if err := j.discard(ctx, m); err != nil {
 			return nil, err
 		}
-	case m.State != Ready:
+	case m.State != Ready && m.State != Braked:
 		return nil, fmt.Errorf("splio: %s: %w (plan %s is %s)", j.State, ErrPending, m.Plan, m.State)
 	default:
 		if err := j.owned(m); err != nil {

@@ -15,6 +15,8 @@ import (
 type Report struct {
 	// Plan identifies the plan; empty in that of [Activation.Preview].
 	Plan string `json:"plan,omitempty"`
+	// Reason was given to [Plan.Release], if the plan was released.
+	Reason string `json:"reason,omitempty"`
 
 	Read      int64 `json:"read"`      // records of the segment
 	Rejected  int64 `json:"rejected"`  // not sent, with a reason
@@ -47,8 +49,18 @@ type Report struct {
 	// Doubts are sentences on what the plan relies upon and the import
 	// configuration does not say.
 	Doubts []string `json:"doubts,omitempty"`
+	// Brakes says how near to each of the [Brakes] the plan came: in the order of
+	// the fields there, without those that do not apply. Of a brake for each
+	// attribute it names the attributes that hit it, or else the nearest.
+	Brakes []BrakeReading `json:"brakes"`
 	// Files are those of the plan, none when there is nothing to send.
 	Files []File `json:"files"`
+
+	// Waiting are the files of earlier plans that were in the drop directory when
+	// the delivery began, the latest 100 at most. WaitingUnknown says that they could
+	// not be looked for, or the destination does not let us. See [Activation.Waiting].
+	Waiting        []string `json:"waiting,omitempty"`
+	WaitingUnknown bool     `json:"waiting_unknown,omitempty"`
 
 	// Resumed is the report of an earlier plan whose delivery this run ended first.
 	Resumed *Report `json:"resumed,omitempty"`
@@ -105,7 +117,7 @@ func (r *Report) add(s *diff.Summary, insert bool) {
 
 // onlyResumed is the report of a run that got no further than an earlier plan.
 func onlyResumed(r *Report) *Report {
-	return &Report{Rejections: []RejectionCount{}, Columns: []ColumnCount{}, Files: []File{}, Resumed: r}
+	return &Report{Rejections: []RejectionCount{}, Columns: []ColumnCount{}, Brakes: []BrakeReading{}, Files: []File{}, Resumed: r}
 }
 
 // tally counts rejections and passes them on.

@@ -82,11 +82,11 @@ func (a Activation) alter(ctx context.Context, change func(*job) error) (err err
 	if err := j.saveLedger(l); err != nil {
 		return err
 	}
-	if err := change(j); err != nil {
-		return err
+	err = change(j)
+	now, cerr := j.store.Current()
+	if cerr == nil {
+		l.Snapshot = now
+		cerr = j.saveLedger(l)
 	}
-	if l.Snapshot, err = j.store.Current(); err != nil {
-		return err
-	}
-	return j.saveLedger(l)
+	return errors.Join(err, cerr)
 }

@@ -25,12 +25,12 @@ type group struct {
 	cells int64 // unchanged ones that are sent, besides those that needs ask for
 }
 
-// merge spreads rows over at most so many files, as long as they can share one,
-// by merging greedily the groups whose rows then have the fewest more unchanged
+// merge spreads rows over at most so many sets of columns, as long as they can
+// share one, by merging greedily the groups whose rows then have the fewest more unchanged
 // cells. A row is at most as wide as it may be, so that it is never worse than a
 // full one. It returns the columns of each need's file, and the number of
 // unchanged cells.
-func merge(counts map[need]int64, rowsPerFile int64, files int) (into map[need]diff.Columns, unchanged int64) {
+func merge(counts map[need]int64, most int) (into map[need]diff.Columns, unchanged int64) {
 	groups := make([]*group, 0, len(counts))
 	of := make(map[need]*group, len(counts))
 	for n, rows := range counts {
@@ -41,18 +41,14 @@ func merge(counts map[need]int64, rowsPerFile int64, files int) (into map[need]d
 	slices.SortFunc(groups, func(a, b *group) int { // in an order that depends on nothing else
 		return cmp.Or(cmp.Compare(b.rows, a.rows), compareColumns(a.has, b.has), compareColumns(a.may, b.may))
 	})
-	if len(groups) > maxGroups && len(groups) > files {
+	if len(groups) > maxGroups && len(groups) > most {
 		groups = widen(groups, of)
-	}
-	left := int64(0) // files
-	for _, g := range groups {
-		left += g.files(rowsPerFile)
 	}
 	near := make([]neighbour, len(groups))
 	for i := range groups {
 		near[i] = nearest(groups, i)
 	}
-	for left > int64(files) {
+	for left := len(groups); left > most; left-- {
 		best := -1
 		for i, n := range near {
 			if groups[i] != nil && n.at >= 0 && (best < 0 || n.cost < near[best].cost) {
@@ -63,9 +59,7 @@ func merge(counts map[need]int64, rowsPerFile int64, files int) (into map[need]d
 			break
 		}
 		other := near[best].at
-		left -= groups[best].files(rowsPerFile) + groups[other].files(rowsPerFile)
 		join(groups[best], groups[other], of)
-		left += groups[best].files(rowsPerFile)
 		groups[other] = nil
 		for i := range near {
 			switch {
@@ -90,9 +84,6 @@ func merge(counts map[need]int64, rowsPerFile int64, files int) (into map[need]d
 	}
 	return into, unchanged
 }
-
-// files is how many files the rows of a group take.
-func (g *group) files(rowsPerFile int64) int64 { return (g.rows + rowsPerFile - 1) / rowsPerFile }
 
 // neighbour is the group that another is joined with at the least cost.
 type neighbour struct {

@@ -51,7 +51,7 @@ func TestMergeSets(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			into, unchanged := splio.Merge(tt.counts, 1000, tt.files)
+			into, unchanged := splio.Merge(tt.counts, tt.files)
 			for has, want := range tt.want {
 				if got := into[splio.NewNeed(has, all)]; got != want {
 					t.Errorf("%s: %v went to %v, want %v", tt.reason, has, got, want)
@@ -61,9 +61,6 @@ func TestMergeSets(t *testing.T) {
 				t.Errorf("%s: %d unchanged cells, want %d", tt.reason, unchanged, tt.unchanged)
 			}
 		})
-	}
-	if into, _ := splio.Merge(needs(1001, 1), 1000, 1); into[splio.NewNeed(set(0), all)] != set(0, 1) {
-		t.Error("one set that fills two files is not merged with another")
 	}
 }
 
@@ -94,8 +91,8 @@ func TestMergeSetsProperty(t *testing.T) {
 			counts[splio.NewNeed(has, may)] += 1 + r.Int64N(100)
 		}
 		files := 1 + r.IntN(20)
-		into, unchanged := splio.Merge(counts, 1<<40, files)
-		again, _ := splio.Merge(counts, 1<<40, files)
+		into, unchanged := splio.Merge(counts, files)
+		again, _ := splio.Merge(counts, files)
 		var cells int64
 		used := make(map[diff.Columns]diff.Columns) // with what all rows of it may have
 		for n, rows := range counts {

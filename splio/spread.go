@@ -78,7 +78,7 @@ func (j *job) newOutbox(columns []string, report *Report) *outbox {
 
 // write writes the rows of all changes into files of the outbox. Nothing is
 // sent about those who left.
-func (j *job) write(ctx context.Context, columns []string, run *diff.Run, seg rows, found *tally, report *Report) ([]manifestFile, error) {
+func (j *job) write(ctx context.Context, columns []string, run *diff.Run, seg rows, found *tally, changed *changes, report *Report) ([]manifestFile, error) {
 	out := j.newOutbox(columns, report)
 	defer out.abort()
 	if j.Rows != FullRows {
@@ -92,6 +92,7 @@ func (j *job) write(ctx context.Context, columns []string, run *diff.Run, seg ro
 			found.add(x)
 			return j.conflict(x, r.cells[len(columns):])
 		}
+		changed.add(c)
 		return out.add(c, r.cells[:len(columns)])
 	})
 	if err != nil {
@@ -122,7 +123,7 @@ func (o *outbox) survey(ctx context.Context, run *diff.Run, seg rows) error {
 	most := o.maxFiles()
 	for to, needs := range counts {
 		// Each sub-sequence has names of its own; the rows for new contacts are all alike but for absent cells.
-		into, unchanged := merge(needs, int64(o.format().MaxLines-1), most)
+		into, unchanged := merge(needs, most)
 		if o.Rows == ExactlyChanged && unchanged > 0 {
 			return fmt.Errorf("splio: %d different sets of changed attributes, at most %d files: raise Activation.MaxFiles, or choose Rows %q, which merges sets", len(needs), most, ChangedOnly)
 		}
@@ -136,11 +137,6 @@ func (o *outbox) maxFiles() int {
 		return o.MaxFiles
 	}
 	return maxFiles
-}
-
-func (o *outbox) format() Format {
-	f, _ := o.Format.validate() // it was valid before
-	return f
 }
 
 // needs says where a row goes and which columns it asks for.

@@ -135,6 +135,9 @@ func (w *Writer) Write(cells [][]byte) error {
 		replaced += n
 	}
 	if len(w.buf) == len(end) { // a line that readers would take for blank
+		if w.format.Quotes == QuoteNever || w.format.Quotes == QuoteReject {
+			return &CellError{Row: w.file.Rows + 1, Column: w.columns[0], Reason: "the only cell of its row, and empty"}
+		}
 		w.buf = append(w.buf, `""`...)
 	}
 	if most := w.format.MaxBytes; most > 0 && w.file.Rows > 0 && w.file.Bytes+int64(len(w.buf)+len(end)) > most {

@@ -1,0 +1,322 @@
+package splio
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spliosync/spliosync/diff"
+	"github.com/spliosync/spliosync/mapping"
+)
+
+// Brakes are the limits beyond which a plan is not sent before somebody has
+// looked at it. The zero value is all brakes with their defaults.
+//
+// A limit is a share from 0 to 1, and the brake is hit above it: 0 stands for
+// the default, 1 switches the brake off, and a very small one lets nothing pass.
+//
+// On the first run there is nothing to compare with: Empty, Rejected and
+// ColumnInvalid alone apply then. The last of them does because the first run
+// writes to every contact, and because an attribute that has always been full of
+// invalid values should be known at once. With [Activation.Partial], AllowEmpty,
+// Shrunk and Left do not apply.
+type Brakes struct {
+	// AllowEmpty lets a segment without any record pass, whatever was sent before;
+	// Shrunk and Left still apply to it.
+	AllowEmpty bool
+
+	// Shrunk limits by how much smaller the segment may be, duplicates aside, than
+	// the number of contacts sent before. The default is 0.2.
+	Shrunk float64
+
+	// Left limits the share of the contacts sent before that are not in the
+	// segment any more. The default is 0.2.
+	Left float64
+
+	// Inserted limits the share of rows for contacts that are new, whether or not
+	// Insert is on, in the records of the segment or in the contacts sent before,
+	// whichever are more. Contacts that become new because Insert was switched on
+	// are among them. The default is 0.3.
+	Inserted float64
+
+	// Changed limits the share of contacts with a changed attribute in those sent
+	// before that have not left. Neither a value in an attribute that was not sent
+	// before is a change, nor that a contact is sent again, as by Refresh. The
+	// default is 0.5.
+	Changed float64
+
+	// Rejected limits the share of rejected records in those of the segment. The
+	// default is 0.2.
+	Rejected float64
+
+	// ColumnChanged limits the same share as Changed for each attribute by itself.
+	// The default is 0.5.
+	ColumnChanged float64
+
+	// ColumnInvalid limits, for each attribute, the share of the records of the
+	// segment whose value was left out, sent empty or a reason to reject the record,
+	// because it was invalid. The default is 0.5.
+	ColumnInvalid float64
+
+	// Minimum is the number that a share is taken of, records or contacts, below
+	// which it says nothing: 100 when 0. An empty segment is one at any number.
+	Minimum int64
+}
+
+// Brake names one of the [Brakes].
+type Brake string
+
+// The brakes.
+const (
+	BrakeEmpty         Brake = "empty"
+	BrakeShrunk        Brake = "shrunk"
+	BrakeLeft          Brake = "left"
+	BrakeInserted      Brake = "inserted"
+	BrakeChanged       Brake = "changed"
+	BrakeRejected      Brake = "rejected"
+	BrakeColumnChanged Brake = "column-changed"
+	BrakeColumnInvalid Brake = "column-invalid"
+)
+
+// limits returns the limits with the defaults filled in.
+func (b Brakes) limits() map[Brake]float64 {
+	limits := map[Brake]float64{
+		BrakeShrunk: b.Shrunk, BrakeLeft: b.Left, BrakeInserted: b.Inserted, BrakeChanged: b.Changed, BrakeRejected: b.Rejected,
+		BrakeColumnChanged: b.ColumnChanged, BrakeColumnInvalid: b.ColumnInvalid,
+	}
+	for brake, limit := range map[Brake]float64{
+		BrakeShrunk: 0.2, BrakeLeft: 0.2, BrakeInserted: 0.3, BrakeChanged: 0.5, BrakeRejected: 0.2,
+		BrakeColumnChanged: 0.5, BrakeColumnInvalid: 0.5,
+	} {
+		if limits[brake] == 0 {
+			limits[brake] = limit
+		}
+	}
+	return limits
+}
+
+func (b Brakes) validate() error {
+	var errs []error
+	for _, l := range []struct {
+		name  string
+		limit float64
+	}{
+		{"Shrunk", b.Shrunk}, {"Left", b.Left}, {"Inserted", b.Inserted}, {"Changed", b.Changed}, {"Rejected", b.Rejected},
+		{"ColumnChanged", b.ColumnChanged}, {"ColumnInvalid", b.ColumnInvalid},
+	} {
+		if !(l.limit >= 0 && l.limit <= 1) { // not a number either
+			errs = append(errs, fmt.Errorf("splio: Brakes.%s is %v: it is a share from 0 to 1, where 1 switches the brake off", l.name, l.limit))
+		}
+	}
+	if b.Minimum < 0 {
+		errs = append(errs, errors.New("splio: Brakes.Minimum is negative"))
+	}
+	return errors.Join(errs...)
+}
+
+// BrakeReading says how near to a brake a plan came.
+type BrakeReading struct {
+	Brake Brake `json:"brake"`
+	// Column is the attribute that [BrakeColumnChanged] and [BrakeColumnInvalid]
+	// are about.
+	Column string `json:"column,omitempty"`
+	// Share is Count in Total, and Limit the share above which the brake is hit.
+	// For [BrakeEmpty], Count is the records of the segment, Total the contacts
+	// sent before, and there is neither share nor limit.
+	Count int64   `json:"count"`
+	Total int64   `json:"total"`
+	Share float64 `json:"share"`
+	Limit float64 `json:"limit"`
+	Hit   bool    `json:"hit"`
+}
+
+// String describes the reading in a line: the brake, its numbers, and, when it
+// was hit, what usually is the cause.
+func (r BrakeReading) String() string {
+	var what, cause string
+	switch r.Brake {
+	case BrakeEmpty:
+		if !r.Hit {
+			return fmt.Sprintf("empty: the segment has %d records", r.Count)
+		}
+		return fmt.Sprintf("empty: the segment has no records, and %d contacts were sent before; usually the extract failed", r.Total)
+	case BrakeShrunk:
+		what, cause = "fewer records than the %d contacts sent before", "the extract ended early, or a filter came to it"
+	case BrakeLeft:
+		what, cause = "of the %d contacts sent before are not in the segment any more", "the extract is of something else, or a filter came to it, or keys are written in another way"
+	case BrakeInserted:
+		what, cause = "of %d contacts are new", "the extract is of something else, or keys are written in another way, or Insert was switched on"
+	case BrakeChanged:
+		what, cause = "of the %d contacts sent before have changed", "the extract is of another day, or one of its fields is written in another way"
+	case BrakeRejected:
+		what, cause = "of the %d records of the segment were rejected", "the form of the file has changed, or that of the field with the key"
+	case BrakeColumnChanged:
+		what, cause = "of the %d contacts sent before have another value", "the field is written in another way, or holds something else"
+	case BrakeColumnInvalid:
+		what, cause = "of the %d records of the segment have an invalid value", "the field is written in another way, or the mapping gives it the wrong type"
+	default:
+		what = "of %d"
+	}
+	var b strings.Builder
+	b.WriteString(string(r.Brake))
+	if r.Column != "" {
+		fmt.Fprintf(&b, " %q", r.Column)
+	}
+	fmt.Fprintf(&b, ": %d "+what, r.Count, r.Total)
+	fmt.Fprintf(&b, " (%s, limit %s)", percent(r.Share), percent(r.Limit))
+	if r.Hit && cause != "" {
+		b.WriteString("; usually " + cause)
+	}
+	return b.String()
+}
+
+func percent(share float64) string { return strconv.FormatFloat(100*share, 'g', 4, 64) + "%" }
+
+// BrakeError says which brakes a plan has hit, so that it is not sent. It holds
+// numbers and names of attributes, and no value.
+type BrakeError struct {
+	Plan     string         // its id
+	Readings []BrakeReading // of the brakes that were hit
+}
+
+// Error lists the brakes that were hit, one a line, and both ways on.
+func (e *BrakeError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "splio: plan %s is braked, and nothing of it was sent:\n", e.Plan)
+	for _, r := range e.Readings {
+		b.WriteString(r.String() + "\n")
+	}
+	b.WriteString("mend the segment and run again; or, when it is right as it is, release this plan")
+	return b.String()
+}
+
+// brakeError is the error of a plan that has hit brakes.
+func (m *manifest) brakeError() error {
+	e := &BrakeError{Plan: m.Plan}
+	for _, r := range m.Report.Brakes {
+		if r.Hit {
+			e.Readings = append(e.Readings, r)
+		}
+	}
+	return e
+}
+
+// changes counts the contacts that have changed, for the brakes.
+type changes struct {
+	added diff.Columns // attributes that were not sent before
+	count int64
+}
+
+func newChanges(s *diff.Summary) *changes {
+	c := new(changes)
+	for i, column := range s.Columns {
+		if column.Added {
+			c.added[i/64] |= 1 << (i % 64)
+		}
+	}
+	return c
+}
+
+// add counts a change, unless it is in attributes alone that were not sent before.
+func (c *changes) add(d *diff.Change) {
+	if d.Kind != diff.Changed && d.Kind != diff.Due {
+		return
+	}
+	for i := range d.Columns {
+		if d.Columns[i]&^c.added[i] != 0 {
+			c.count++
+			return
+		}
+	}
+}
+
+// brake reads all brakes that apply to a plan, and brakes it when one is hit.
+func (j *job) brake(m *manifest, s *diff.Summary, changed *changes) {
+	m.Report.Brakes = j.readings(&m.Report, s, changed.count)
+	if slices.ContainsFunc(m.Report.Brakes, func(r BrakeReading) bool { return r.Hit }) {
+		m.State = Braked
+	}
+}
+
+func (j *job) readings(report *Report, s *diff.Summary, changed int64) []BrakeReading {
+	readings := make([]BrakeReading, 0, 8)
+	if !j.Partial && !j.Brakes.AllowEmpty {
+		empty := BrakeReading{Brake: BrakeEmpty, Count: s.Read, Total: s.Previous, Hit: s.Read == 0}
+		if readings = append(readings, empty); empty.Hit { // the others would say the same
+			return readings
+		}
+	}
+	limits := j.Brakes.limits()
+	few := j.Brakes.Minimum
+	if few == 0 {
+		few = 100
+	}
+	read := func(brake Brake, column string, count, total int64) (r BrakeReading, applies bool) {
+		if total < few || total == 0 {
+			return r, false
+		}
+		r = BrakeReading{Brake: brake, Column: column, Count: count, Total: total, Share: float64(count) / float64(total), Limit: limits[brake]}
+		r.Hit = r.Share > r.Limit
+		return r, true
+	}
+	add := func(brake Brake, count, total int64) {
+		if r, applies := read(brake, "", count, total); applies {
+			readings = append(readings, r)
+		}
+	}
+	// Of the columns, those that hit a brake are told, or else the nearest.
+	addColumns := func(brake Brake, columns []string, counts map[string]int64, total int64) {
+		var nearest *BrakeReading
+		hit := false
+		for _, column := range columns {
+			r, applies := read(brake, column, counts[column], total)
+			switch {
+			case !applies:
+			case r.Hit:
+				readings, hit = append(readings, r), true
+			case r.Count > 0 && (nearest == nil || r.Count > nearest.Count):
+				nearest = &r
+			}
+		}
+		if nearest != nil && !hit {
+			readings = append(readings, *nearest)
+		}
+	}
+	there := s.Previous - s.Gone // those that nobody knows to have left
+	if !s.First {
+		if !j.Partial {
+			add(BrakeShrunk, max(s.Previous-(s.Read-s.Duplicate), 0), s.Previous)
+			add(BrakeLeft, s.Gone, s.Previous)
+		}
+		add(BrakeInserted, s.New, max(s.Read, s.Previous))
+		add(BrakeChanged, changed, there)
+	}
+	add(BrakeRejected, report.Rejected, s.Read)
+	if !s.First {
+		var columns []string
+		counts := make(map[string]int64)
+		for _, c := range s.Columns {
+			if !c.Added {
+				columns = append(columns, c.Name)
+				counts[c.Name] = c.Changed
+			}
+		}
+		addColumns(BrakeColumnChanged, columns, counts, there)
+	}
+	var columns []string
+	counts := make(map[string]int64)
+	for _, c := range report.Rejections {
+		invalid := c.Action == mapping.Rejected || c.Action == mapping.Blanked || c.Action == mapping.Omitted
+		if c.Attribute == "" || !invalid || c.Reason == ReasonConflict { // each of conflicting records may be valid
+			continue
+		}
+		if counts[c.Attribute] == 0 {
+			columns = append(columns, c.Attribute)
+		}
+		counts[c.Attribute] += c.Count
+	}
+	addColumns(BrakeColumnInvalid, columns, counts, s.Read)
+	return readings
+}
