@@ -26,6 +26,12 @@ What it rejects is repaired by hand and fed back, without waiting for the next s
   mv rejects.csv repaired.csv     (correct the values; the last three columns say what is wrong)
   csvsync ... -segment repaired.csv -partial -rejects rejects.csv
 
+A run over a segment that is empty, or has shrunk or changed beyond reason, is braked:
+it makes a plan, sends nothing, and ends with status 3. When the segment is right all the
+same, send the plan:
+
+  csvsync ... -release "new brand bought" -apply
+
 Flags:
 
 `
@@ -39,6 +45,8 @@ Exit status:
      host key or the login, a damaged state, another run at work, a signal
   2  csvsync was called wrongly, and nothing was read or sent: flags, the
      mapping, a mapping and a segment (or a state) that do not fit together
+  3  the plan was braked, and nothing of it was sent: the messages say why, and
+     give the commands to go on with
 `
 
 // options are the flags as given.
@@ -52,6 +60,9 @@ type options struct {
 	memory                                  int
 	lazyQuotes                              bool
 	insert, partial, refresh, dryRun, quiet bool
+	brake, waiting                          string
+	retain                                  int
+	work                                    planWork
 }
 
 // parseFlags reads the flags. After -help, which it answers, the error is flag.ErrHelp.
@@ -79,6 +90,13 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	f.BoolVar(&o.partial, "partial", false, "the segment is only a part: contacts that are not in it have not left")
 	f.BoolVar(&o.refresh, "refresh", false, "send every valid contact, changed or not")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be sent; leave the state and the destination alone")
+	f.StringVar(&o.brake, "brake", "", "limits beyond which a plan is not sent before somebody has looked at it: a `list` like\nchanged=70%,left=off,empty=off. Its names, and what holds without it: shrunk=20%, left=20%,\ninserted=30%, changed=50%, rejected=20%, column-changed=50%, column-invalid=50%, and\nminimum=100, the number of records below which a share says nothing")
+	f.StringVar(&o.waiting, "waiting", "report", "what to do when files of earlier runs are still in the drop directory: report them, wait for\nup to an hour until they were taken, or refuse to send more: `policy`")
+	f.IntVar(&o.retain, "retain", 0, "the `number` of delivered plans whose files are kept in the state, in clear (default none)")
+	f.BoolVar(&o.work.make, "plan", false, "make a plan to be looked at, and send nothing; the next run replaces it")
+	f.BoolVar(&o.work.apply, "apply", false, "send the plan that was made, as it is, and read no segment")
+	f.StringVar(&o.work.release, "release", "", "approve the plan that was made, braked or not, for a `reason` that is kept with it: the next run\nsends it first, or with -apply this one")
+	f.BoolVar(&o.work.discard, "discard", false, "give the plan up that was made, whatever its state")
 	f.StringVar(&o.now, "now", "", "`time` of the run, such as 2026-03-01T04:00:00Z, for the date in file names (default the present)")
 	f.StringVar(&o.report, "report", "", "`file` to write the report to, as JSON; left as it is when a run fails before there is a plan")
 	f.StringVar(&o.rejects, "rejects", "", "CSV `file` to write the rejected records to, for repair, with -dry-run too. Once there is a\nplan it holds what was rejected for it: the file of an earlier run is replaced, or removed\nwhen nothing was; when a run fails before that, it is left as it is")
@@ -101,6 +119,9 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	f.VisitAll(func(g *flag.Flag) {
 		switch g.Name {
 		case "segment", "mapping", "universe", "subsequence", "state", "to":
+			if g.Name == "segment" && o.work.any() {
+				return
+			}
 			if g.Value.String() == "" {
 				missing = append(missing, "-"+g.Name)
 			}
@@ -121,6 +142,8 @@ type job struct {
 	rejects    *rejectsFile // nil without -rejects
 	dryRun     bool
 	quiet      bool
+	work       planWork
+	args       []string // of the command line
 }
 
 // configure reads everything but the segment and the state. The error holds every problem at once.
@@ -136,8 +159,9 @@ func configure(o *options) (*job, error) {
 		report: o.report,
 		dryRun: o.dryRun,
 		quiet:  o.quiet,
+		work:   o.work,
 	}
-	var errs [9]error
+	var errs [12]error
 	j.segment, errs[0] = openSegment(o)
 	j.activation.Mapping, errs[1] = readMapping(o.mapping)
 	j.activation.Destination.Custom, errs[2] = parseColumns(o.columns)
@@ -155,10 +179,20 @@ func configure(o *options) (*job, error) {
 	j.transport, errs[6] = openTransport(o)
 	j.activation.Duplicates, errs[7] = parseDuplicates(o.duplicates)
 	j.activation.Memory, errs[8] = parseMemory(o.memory)
+	j.activation.Brakes, errs[9] = parseBrakes(o.brake)
+	errs[10] = o.work.check(o)
+	switch o.waiting {
+	case "report", "":
+	case "wait", "refuse":
+		j.activation.Waiting = splio.Waiting(o.waiting)
+	default:
+		errs[11] = fmt.Errorf("-waiting %q is none of report, wait and refuse", o.waiting)
+	}
+	j.activation.Retain = o.retain
 	if o.known != "" {
 		j.activation.Known = knownKeys(o.known, o.knownColumn, j.activation.Mapping.Key.To)
 	}
-	if o.rejects != "" {
+	if o.rejects != "" && !o.work.any() {
 		j.rejects = &rejectsFile{name: o.rejects}
 		j.rejects.segment, _ = openSegment(o) // what is wrong with it was found above
 		j.activation.OnRejected = j.rejects.add

@@ -22,6 +22,7 @@ const (
 	statusDone   = 0
 	statusFailed = 1
 	statusConfig = 2
+	statusBraked = 3
 )
 
 func main() {
@@ -40,6 +41,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		j, err = configure(opts)
 	}
+	if j != nil {
+		j.args = args
+	}
 	wrong := err != nil
 	if !wrong {
 		err = j.execute(ctx, stdout)
@@ -52,6 +56,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if wrong || errors.Is(err, splio.ErrConfig) || errors.Is(err, diff.ErrForeign) {
 		complain(stderr, errors.New("nothing was done; -help explains the flags"))
 		return statusConfig
+	}
+	if _, braked := errors.AsType[*splio.BrakeError](err); braked {
+		for _, line := range j.goOn() {
+			fmt.Fprintln(stderr, "csvsync:", line)
+		}
+		return statusBraked
 	}
 	if j.resumable(err) {
 		complain(stderr, errors.New("nothing was forgotten: the next run goes on from here"))
@@ -71,9 +81,17 @@ func (j *job) execute(ctx context.Context, stdout io.Writer) (err error) {
 	var report *splio.Report
 	found := make(firstLines)
 	j.activation.OnRejection = found.add
-	if j.dryRun {
+	switch {
+	case j.work.any():
+		report, err = j.onPlan(ctx, stdout)
+	case j.work.make:
+		var p *splio.Plan
+		if p, err = j.activation.Plan(ctx, j.segment); p != nil {
+			report = &p.Report
+		}
+	case j.dryRun:
 		report, err = j.activation.Preview(ctx, j.segment)
-	} else {
+	default:
 		report, err = j.activation.Run(ctx, j.segment, j.transport)
 	}
 	if c, ok := j.transport.(io.Closer); ok {
@@ -81,7 +99,11 @@ func (j *job) execute(ctx context.Context, stdout io.Writer) (err error) {
 	}
 	err = j.writeBeside(report, err)
 	if report != nil && !j.quiet {
-		printReport(stdout, report, found, j.dryRun)
+		_, braked := errors.AsType[*splio.BrakeError](err)
+		printReport(stdout, report, found, j.dryRun, !j.dryRun && !j.work.make && !braked)
+		if j.work.make && err == nil {
+			fmt.Fprintf(stdout, "the plan waits, and the next run replaces it; to send it:\n  %s\n", j.command("-apply"))
+		}
 		if j.rejects != nil && j.rejects.count > 0 && j.planned(report) {
 			fmt.Fprintf(stdout, "%s: %d rejected, to be repaired\n", j.rejects.name, j.rejects.count)
 		}
@@ -117,5 +139,5 @@ var errBeside = errors.New("the run succeeded, but not all was written")
 // resumable says that running again is all there is to do.
 func (j *job) resumable(err error) bool {
 	_, state := errors.AsType[*diff.StateError](err)
-	return !j.dryRun && !state && !errors.Is(err, diff.ErrLocked) && !errors.Is(err, errBeside)
+	return !j.dryRun && !state && !errors.Is(err, diff.ErrLocked) && !errors.Is(err, errBeside) && !errors.Is(err, splio.ErrNoPlan)
 }

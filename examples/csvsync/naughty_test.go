@@ -257,7 +257,7 @@ func TestNaughty(t *testing.T) {
 			contacts = append(contacts, contacts[0], contacts[1], naughtyContact{"email": "twin@example.com", "first": "A"}, naughtyContact{"email": "TWIN@example.com", "first": "B"})
 			b.setSegment(segmentOf(t, file, contacts))
 
-			flags := []string{"-insert", "-rejects", b.rejectsName(), "-columns", "tier,note,points:integer,balance:decimal,born:date,optin:boolean"}
+			flags := []string{"-insert", "-rejects", b.rejectsName(), "-brake", "rejected=off,column-invalid=off", "-columns", "tier,note,points:integer,balance:decimal,born:date,optin:boolean"}
 			b.sync(append(flags, day1)...).want(t, statusDone)
 			got := readDelivery(t, b)
 			r := b.counts()

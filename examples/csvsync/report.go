@@ -49,11 +49,11 @@ func (l firstLines) of(kind splio.RejectionCount) string {
 	return fmt.Sprintf(" (%s %s)", word, strings.Join(numbers, ", "))
 }
 
-// printReport writes the summary for people. It holds no value of any contact.
-func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun bool) {
+// printReport writes the summary for people; not sending says that none of the files was to be sent yet. It holds no value of any contact.
+func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun, sending bool) {
 	if r.Resumed != nil {
 		fmt.Fprintln(w, "first, the delivery of an earlier run:")
-		printFiles(w, r.Resumed, false)
+		printFiles(w, r.Resumed, true)
 	}
 	if r.Plan == "" && !dryRun {
 		return // the run got no further than that
@@ -87,17 +87,25 @@ func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun bool) {
 	if len(r.Unverified) > 0 {
 		fmt.Fprintf(w, "make sure that the universe has these custom attributes, or Splio skips the file: %s\n", strings.Join(r.Unverified, ", "))
 	}
+	for _, b := range r.Brakes {
+		if b.Hit && dryRun { // in a run, the error says it
+			fmt.Fprintf(w, "a brake: %s\n", b)
+		}
+	}
+	if len(r.Waiting) > 0 {
+		fmt.Fprintf(w, "files of earlier runs that nobody has taken yet: %s\n", strings.Join(r.Waiting, ", "))
+	}
 	if len(r.Files) == 0 {
 		fmt.Fprintln(w, "nothing to send")
 	}
-	printFiles(w, r, dryRun)
+	printFiles(w, r, sending)
 }
 
-func printFiles(w io.Writer, r *splio.Report, dryRun bool) {
+func printFiles(w io.Writer, r *splio.Report, sending bool) {
 	for _, f := range r.Files {
 		state := "delivered"
 		switch {
-		case dryRun:
+		case !sending:
 			state = "planned"
 		case !f.Delivered:
 			state = "NOT DELIVERED"
