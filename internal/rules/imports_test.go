@@ -56,6 +56,7 @@ var allowed = map[string][]string{
 	"diff":                 {"github.com/dchest/siphash", module + "/internal/vfs"},
 	"splio":                {module + "/mapping", module + "/diff", module + "/internal/chunk", module + "/internal/vfs"},
 	"splio/lint":           {module + "/mapping", module + "/splio"},
+	"splio/planview":       {module + "/mapping", module + "/splio"},
 	"splio/spliotest":      {module + "/mapping"},
 	"sftpx":                {"github.com/pkg/sftp", "golang.org/x/crypto/ssh/...", "golang.org/x/sys/..."},
 	"sftpx/sftpxtest":      {"github.com/pkg/sftp", "golang.org/x/crypto/ssh/...", module + "/sftpx"},
@@ -126,7 +127,7 @@ func TestProductionGraph(t *testing.T) {
 // tracks, since a checkout may hold an editor's folder or a built program.
 func TestTopLevel(t *testing.T) {
 	want := []string{
-		".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "diff", "doc.go", "examples",
+		".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "diff", "doc.go", "docs", "examples",
 		"go.mod", "go.sum", "internal", "mapping", "sftpx", "splio",
 	}
 	cmd := exec.Command("git", "ls-files", "--cached")
