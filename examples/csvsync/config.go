@@ -194,7 +194,9 @@ func configure(o *options) (*job, error) {
 	}
 	if o.rejects != "" && !o.work.any() {
 		j.rejects = &rejectsFile{name: o.rejects}
-		j.rejects.segment, _ = openSegment(o) // what is wrong with it was found above
+		if errs[0] == nil {
+			j.rejects.segment, errs[0] = namesBeside(j.segment, o)
+		}
 		j.activation.OnRejected = j.rejects.add
 	}
 	return j, errors.Join(errs[:]...)

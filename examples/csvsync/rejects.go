@@ -16,7 +16,7 @@ import (
 // rejectsFile collects the records that a run rejects, beside the place where they are to be, until it is known that they
 // are those of a plan.
 type rejectsFile struct {
-	segment mapping.Source // another reading of it, to learn the names of the fields
+	segment namer
 	name    string
 
 	temp  *os.File        // nil until the first record

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -12,7 +14,29 @@ import (
 	"github.com/spliosync/spliosync/mapping/source"
 )
 
-// openSegment makes the source that -segment names. It does not open the file.
+// namer tells the names of the fields.
+type namer interface {
+	Fields(ctx context.Context) ([]string, error)
+}
+
+// fieldNames are known already.
+type fieldNames []string
+
+func (n fieldNames) Fields(context.Context) ([]string, error) { return n, nil }
+
+// namesBeside returns what tells the names of a segment's fields while it is being read.
+func namesBeside(segment mapping.Source, o *options) (namer, error) {
+	if info, err := os.Stat(o.segment); err == nil && isPipe(info) {
+		names, err := segment.Fields(context.Background())
+		return fieldNames(names), err
+	}
+	return openSegment(o)
+}
+
+// isPipe says that a file can be read once only.
+func isPipe(info fs.FileInfo) bool { return !info.Mode().IsRegular() && !info.IsDir() }
+
+// openSegment makes the source that -segment names. It opens nothing but a pipe.
 func openSegment(o *options) (mapping.Source, error) {
 	if isNDJSON(o.segment) {
 		if o.comma != "" || o.encoding != "" || o.lazyQuotes {
@@ -21,8 +45,18 @@ func openSegment(o *options) (mapping.Source, error) {
 		return source.NDJSONFile(o.segment, source.NDJSONOptions{}), nil
 	}
 	comma, err := parseComma(o.comma)
-	return source.CSVFile(o.segment, source.CSVOptions{Comma: comma, Encoding: o.encoding, LazyQuotes: o.lazyQuotes}),
-		errors.Join(err, checkEncoding(o.encoding))
+	how := source.CSVOptions{Comma: comma, Encoding: o.encoding, LazyQuotes: o.lazyQuotes}
+	if err := errors.Join(err, checkEncoding(o.encoding)); err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(o.segment); err == nil && isPipe(info) {
+		f, err := os.Open(o.segment)
+		if err != nil {
+			return nil, fmt.Errorf("-segment: %w", err)
+		}
+		return source.CSV(f, how), nil
+	}
+	return source.CSVFile(o.segment, how), nil
 }
 
 // isNDJSON tells from its name whether a file holds JSON objects.

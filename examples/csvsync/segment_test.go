@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -175,5 +178,32 @@ func TestColumns(t *testing.T) {
 	b.sync(day2, "-columns", "point:integer,c5:text").want(t, statusConfig, `"points"`, "no such custom attribute", "nothing was done")
 	if got := names(t, b.drop); !slices.Equal(got, []string{"acme_contacts_crm_20260301.csv"}) {
 		t.Errorf("files %q", got)
+	}
+}
+
+// A pipe is read once, as it comes.
+func TestPipe(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	b := newBench(t)
+	text, err := os.ReadFile(b.segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = append(text, "no address,x,1\n"...)
+	b.segment = filepath.Join(t.TempDir(), "pipe")
+	if err := exec.Command("mkfifo", b.segment).Run(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- os.WriteFile(b.segment, text, 0) }()
+	rejects := filepath.Join(t.TempDir(), "rejects.csv")
+	b.sync(day1, "-rejects", rejects, "-brake", "rejected=off").want(t, statusDone, "read 4: 1 rejected", "3 updated")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(rejects); err != nil || !strings.HasPrefix(string(got), "\ufeffemail;first_name;points;") {
+		t.Errorf("rejects: %q, %v", got, err)
 	}
 }
