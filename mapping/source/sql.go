@@ -7,9 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
-	"time"
 
+	"github.com/spliosync/spliosync/internal/sqlrow"
 	"github.com/spliosync/spliosync/mapping"
 )
 
@@ -64,7 +63,16 @@ func (s *sqlRows) Records(ctx context.Context) iter.Seq2[*mapping.Record, error]
 			if err = stopped(ctx, rec.Seq); err != nil || !s.rows.Next() {
 				break
 			}
-			if err = r.read(s.rows, rec); err == nil && !yield(rec, nil) {
+			var ok bool
+			if ok, err = r.Scan(rec, s.rows.Scan); err != nil {
+				err = wrap(err, rec.Seq)
+				break
+			}
+			rec.Seq++
+			if !ok {
+				rec.Err = ErrType
+			}
+			if !yield(rec, nil) {
 				return
 			}
 		}
@@ -89,7 +97,7 @@ func wrap(err error, seq int64) error {
 	return fmt.Errorf("source: after %d records: %w", seq, err)
 }
 
-func (s *sqlRows) open(ctx context.Context) (*sqlReader, error) {
+func (s *sqlRows) open(ctx context.Context) (*sqlrow.Reader, error) {
 	if _, err := s.Fields(ctx); err != nil {
 		return nil, err
 	}
@@ -97,103 +105,5 @@ func (s *sqlRows) open(ctx context.Context) (*sqlReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	r := &sqlReader{cells: make([]sqlCell, len(types))}
-	for i, t := range types {
-		name, _, _ := strings.Cut(strings.ToUpper(t.DatabaseTypeName()), "(")
-		r.cells[i] = sqlCell{reader: r, kind: sqlKinds[name]}
-		r.dest = append(r.dest, &r.cells[i])
-	}
-	return r, nil
-}
-
-// sqlReader takes rows over into records.
-type sqlReader struct {
-	cells []sqlCell
-	dest  []any
-	bytes []byte // of the current record
-	bad   bool
-}
-
-func (r *sqlReader) read(rows *sql.Rows, rec *mapping.Record) error {
-	r.bytes, r.bad = r.bytes[:0], false
-	if err := rows.Scan(r.dest...); err != nil {
-		return wrap(err, rec.Seq)
-	}
-	rec.Seq++
-	rec.Values, rec.Err = rec.Values[:0], nil
-	for i := range r.cells {
-		rec.Values = append(rec.Values, r.cells[i].value)
-	}
-	if r.bad {
-		rec.Err = ErrType
-	}
-	return nil
-}
-
-// sqlCell takes over one value of the current row.
-type sqlCell struct {
-	reader *sqlReader
-	kind   sqlKind
-	value  mapping.Value
-}
-
-// sqlKind is what the type of a column says about what the driver gives.
-type sqlKind uint8
-
-const (
-	sqlPlain sqlKind = iota
-	sqlDate
-	sqlDecimal
-	sqlJSON
-)
-
-var sqlKinds = map[string]sqlKind{
-	"DATE": sqlDate, "NUMERIC": sqlDecimal, "DECIMAL": sqlDecimal, "NUMBER": sqlDecimal, "JSON": sqlJSON, "JSONB": sqlJSON,
-}
-
-// keep copies bytes of the driver, which it may use again as soon as Scan returns.
-func keep[T ~string | ~[]byte](r *sqlReader, b T) []byte {
-	start := len(r.bytes)
-	r.bytes = append(r.bytes, b...)
-	return r.bytes[start:]
-}
-
-// Scan implements sql.Scanner. It does not fail, so that a value it cannot take concerns its record alone.
-func (c *sqlCell) Scan(src any) error {
-	switch v := src.(type) {
-	case []byte:
-		if v == nil {
-			c.value = mapping.Value{}
-			return nil
-		}
-		v = keep(c.reader, v)
-		switch c.kind {
-		case sqlDecimal:
-			c.value = mapping.DecimalValue(v)
-		case sqlJSON:
-			c.value = mapping.JSONValue(v)
-		default:
-			c.value = mapping.TextValue(v)
-		}
-		return nil
-	case string:
-		switch c.kind {
-		case sqlDecimal:
-			c.value = mapping.DecimalValue(v)
-			return nil
-		case sqlJSON:
-			c.value = mapping.JSONValue(keep(c.reader, v))
-			return nil
-		}
-	case time.Time:
-		if c.kind == sqlDate && !v.IsZero() {
-			c.value = mapping.DateValue(v.Date())
-			return nil
-		}
-	}
-	var err error
-	if c.value, err = mapping.ValueOf(src); err != nil {
-		c.reader.bad = true
-	}
-	return nil
+	return sqlrow.New(types), nil
 }
