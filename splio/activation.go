@@ -35,6 +35,14 @@ type Activation struct {
 	// After a State was restored from a backup, run once with Refresh.
 	State string
 
+	// Differ, when set, keeps the snapshots and compares, in place of package diff
+	// in State: it is for a segment that stays in its SQL engine, see package
+	// splio/warehouse. State holds the rest all the same, and neither goes with
+	// another of its kind. Memory is of no use then, DigestKey is to be given, and
+	// Preview needs what Plan needs of the Differ. What is wrong with a record is
+	// reported, and counted in [Report.Rejections], when it is a candidate.
+	Differ Differ
+
 	// Insert is the insert mode. On, rows may create contacts: the sub-sequence
 	// must create and update. Off, rows only update contacts that exist in
 	// Splio: the sub-sequence must only update, and ignores other rows.
@@ -139,7 +147,8 @@ const (
 type job struct {
 	Activation
 	fs    vfs.FS // where outbox and ledger are
-	store *diff.Store
+	store Snapshots
+	lock  *diff.Store // of the state directory, when the snapshots are elsewhere
 	loc   *time.Location
 	dry   bool // the state is not to be touched: fs is a scratch directory
 }
@@ -219,11 +228,14 @@ func (a Activation) check(ctx context.Context, src mapping.Source) (*mapping.Map
 		return nil, errors.Join(wrong(err), fmt.Errorf("splio: read the segment: %w", ferr))
 	}
 	mapper, berr := a.bind(fields)
+	if a.Differ != nil {
+		berr = errors.Join(berr, a.Differ.Check(a, src))
+	}
 	return mapper, wrong(errors.Join(err, berr))
 }
 
 // open opens the state and locks it.
-func (a Activation) open() (_ *job, err error) {
+func (a Activation) open(ctx context.Context) (_ *job, err error) {
 	j := &job{Activation: a}
 	if j.loc, err = a.Mapping.Location(); err != nil {
 		return nil, err
@@ -234,13 +246,11 @@ func (a Activation) open() (_ *job, err error) {
 	if j.fs, err = a.openState(); err != nil {
 		return nil, fmt.Errorf("splio: open the state directory: %w", err)
 	}
-	if j.store, err = diff.Open(a.State, diff.Options{Scope: a.scope(), Key: a.DigestKey, FS: j.fs}); err != nil {
+	if err := j.openStore(ctx); err != nil {
 		return nil, errors.Join(err, j.fs.Close())
 	}
 	return j, nil
 }
-
-func (j *job) close() error { return errors.Join(j.store.Close(), j.fs.Close()) }
 
 // clock is the time of the run, in the zone of the mapping.
 func (j *job) clock() time.Time {
@@ -268,7 +278,7 @@ func (a Activation) Plan(ctx context.Context, src mapping.Source) (*Plan, error)
 	if err != nil {
 		return nil, err
 	}
-	j, err := a.open()
+	j, err := a.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -305,7 +315,7 @@ func (a Activation) Preview(ctx context.Context, src mapping.Source) (_ *Report,
 	if j.fs, err = vfs.OS(scratch); err != nil {
 		return nil, fmt.Errorf("splio: open a temporary directory: %w", err)
 	}
-	if j.store, err = diff.Open(a.State, diff.Options{Scope: a.scope(), Key: a.DigestKey, ReadOnly: true}); err != nil {
+	if err := j.lookStore(ctx); err != nil {
 		return nil, errors.Join(err, j.fs.Close())
 	}
 	m, err := j.plan(ctx, mapper, src)
@@ -370,7 +380,7 @@ func (a Activation) Run(ctx context.Context, src mapping.Source, t Transport) (_
 	if err != nil {
 		return nil, err
 	}
-	j, err := a.open()
+	j, err := a.open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func (a Activation) Adopt(ctx context.Context, src mapping.Source, replace bool)
 		return nil, err
 	}
 	// Before anything is touched, and again when nobody else can publish.
-	current, err := a.snapshot()
+	current, err := a.snapshot(ctx)
 	if err == nil {
 		err = a.vacant(current, replace)
 	}
@@ -49,7 +49,7 @@ func (a Activation) Adopt(ctx context.Context, src mapping.Source, replace bool)
 	}
 	var report *Report
 	err = a.alter(ctx, func(j *job) error {
-		current, err := j.store.Current()
+		current, err := j.store.Current(ctx)
 		if err == nil {
 			err = j.vacant(current, replace)
 		}
@@ -70,12 +70,12 @@ func (a Activation) Adopt(ctx context.Context, src mapping.Source, replace bool)
 
 // snapshot returns the id of the current snapshot, "" when there is none, and
 // changes nothing.
-func (a Activation) snapshot() (id string, err error) {
-	j, err := a.open()
+func (a Activation) snapshot(ctx context.Context) (id string, err error) {
+	j, err := a.open(ctx)
 	if err != nil {
 		return "", err
 	}
-	id, err = j.store.Current()
+	id, err = j.store.Current(ctx)
 	return id, errors.Join(err, j.close())
 }
 
@@ -99,7 +99,7 @@ func (j *job) adopt(ctx context.Context, mapper *mapping.Mapper, src mapping.Sou
 		}
 	}()
 	columns := mapper.Columns()
-	run, err := j.store.Begin(ctx, columns[1:], diff.RunOptions{
+	run, err := j.begin(ctx, src, columns[1:], diff.RunOptions{
 		Create:      j.Insert && j.Known == nil,
 		Known:       knownKeys(mapper, j.Known),
 		Duplicates:  j.Duplicates,
@@ -162,7 +162,7 @@ func (j *job) emptyOutbox() error {
 }
 
 // onlyConflicts are the changes of a run that are conflicts.
-func onlyConflicts(ctx context.Context, run *diff.Run) iter.Seq2[*diff.Change, error] {
+func onlyConflicts(ctx context.Context, run Comparison) iter.Seq2[*diff.Change, error] {
 	return func(yield func(*diff.Change, error) bool) {
 		for c, err := range withRecords(ctx, run) {
 			if (err != nil || c.Kind == diff.Conflict) && !yield(c, err) {

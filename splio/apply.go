@@ -22,7 +22,7 @@ import (
 const maxNames = 100
 
 // with opens the state and the manifest of the plan in it.
-func (p *Plan) with(do func(*job, *manifest) error) (err error) {
+func (p *Plan) with(ctx context.Context, do func(*job, *manifest) error) (err error) {
 	a := p.activation
 	if a == nil {
 		return fmt.Errorf("splio: %w", ErrNoPlan)
@@ -30,7 +30,7 @@ func (p *Plan) with(do func(*job, *manifest) error) (err error) {
 	if err := wrong(a.validate()); err != nil {
 		return err
 	}
-	j, err := a.open()
+	j, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (p *Plan) Apply(ctx context.Context, t Transport) (report *Report, err erro
 	if t == nil {
 		return nil, wrong(errNoTransport)
 	}
-	err = p.with(func(j *job, m *manifest) error {
+	err = p.with(ctx, func(j *job, m *manifest) error {
 		if m.State == discarding {
 			return j.none()
 		}
@@ -82,7 +82,7 @@ func (p *Plan) Release(ctx context.Context, reason string) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("splio: %w", err)
 	}
-	return p.with(func(j *job, m *manifest) error {
+	return p.with(ctx, func(j *job, m *manifest) error {
 		switch m.State {
 		case discarding:
 			return j.none()
@@ -112,19 +112,19 @@ func (p *Plan) Discard(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("splio: %w", err)
 	}
-	return p.with(func(j *job, m *manifest) error { return j.discard(ctx, m) })
+	return p.with(ctx, func(j *job, m *manifest) error { return j.discard(ctx, m) })
 }
 
 // discard gives a plan up. Rows of it that were sent may differ from the
 // snapshot, unseen when their records are back at what that says: so they are
 // due in the next run.
 func (j *job) discard(ctx context.Context, m *manifest) error {
-	now, err := j.store.Current()
+	now, err := j.store.Current(ctx)
 	if err != nil {
 		return err
 	}
 	if now == m.Snapshot { // all of it was delivered, and files may be on their way to those that are kept
-		return j.finish(m)
+		return j.finish(ctx, m)
 	}
 	if m.State != discarding {
 		m.State = discarding
@@ -132,7 +132,7 @@ func (j *job) discard(ctx context.Context, m *manifest) error {
 			return err
 		}
 	}
-	if err := j.sweep(); err != nil {
+	if err := j.sweep(ctx); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(m.Files, manifestFile.sent) {
@@ -140,7 +140,7 @@ func (j *job) discard(ctx context.Context, m *manifest) error {
 			return fmt.Errorf("splio: discard plan %s: %w", m.Plan, err)
 		}
 	}
-	if err := j.remember(m); err != nil {
+	if err := j.remember(ctx, m); err != nil {
 		return err
 	}
 	return j.clearOutbox()
@@ -187,7 +187,7 @@ func (j *job) sentKeys(m *manifest) iter.Seq2[[]byte, error] {
 
 // remember enters the names that the plan has used, those of files that may wait
 // in the drop directory, and the snapshot that is current now into the ledger.
-func (j *job) remember(m *manifest) error {
+func (j *job) remember(ctx context.Context, m *manifest) error {
 	l, err := j.loadLedger()
 	if err != nil {
 		return err
@@ -212,7 +212,7 @@ func (j *job) remember(m *manifest) error {
 			l.add(name)
 		}
 	}
-	if l.Snapshot, err = j.store.Current(); err != nil {
+	if l.Snapshot, err = j.store.Current(ctx); err != nil {
 		return err
 	}
 	return j.saveLedger(l)
@@ -251,12 +251,12 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	if err := j.store.Publish(ctx, m.Snapshot); err != nil {
 		return m.report(), err
 	}
-	return m.report(), j.finish(m)
+	return m.report(), j.finish(ctx, m)
 }
 
 // finish ends a plan whose snapshot was published.
-func (j *job) finish(m *manifest) error {
-	if err := j.remember(m); err != nil {
+func (j *job) finish(ctx context.Context, m *manifest) error {
+	if err := j.remember(ctx, m); err != nil {
 		return err
 	}
 	if err := j.retain(m); err != nil {
@@ -268,6 +268,10 @@ func (j *job) finish(m *manifest) error {
 // refused is the error of a plan that would not send what was planned. A plan
 // that is broken for good is a state that can not be used.
 func (j *job) refused(m *manifest, err error) error {
+	_, broken := errors.AsType[*diff.StateError](err)
+	if !broken && j.Differ != nil && !errors.Is(err, diff.ErrStale) && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("splio: look at plan %s: %w", m.Plan, err) // the Differ could not be asked
+	}
 	if errors.Is(err, diff.ErrStale) || errors.Is(err, fs.ErrNotExist) {
 		err = &diff.StateError{Path: filepath.Join(j.State, outboxDir, manifestName), Err: err}
 	}

@@ -104,7 +104,7 @@ func (c *crew) wait() error {
 
 // putChunks is put for a segment that comes in chunks: each worker splits,
 // renders and digests. Without a spool, rows are not kept.
-func (j *job) putChunks(ctx context.Context, mapper *mapping.Mapper, src chunk.Source, run *diff.Run, sp *spool, found *tally) (err error) {
+func (j *job) putChunks(ctx context.Context, mapper *mapping.Mapper, src chunk.Source, run Comparison, sp *spool, found *tally) (err error) {
 	reader, err := src.Chunks(ctx)
 	if err != nil {
 		return fmt.Errorf("splio: read the segment: %w", err)

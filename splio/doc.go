@@ -83,6 +83,9 @@
 //
 // One run at a time may use it, across processes.
 //
+// With a [Differ], the snapshots are elsewhere, and State holds the rest: package
+// splio/warehouse compares a segment in its SQL engine.
+//
 // # The format
 //
 // What Splio accepts, how sure that is, and what this package makes of each

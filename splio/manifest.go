@@ -36,7 +36,7 @@ func (m *manifest) validate() error {
 		return bad("plan")
 	case m.Scope == "":
 		return bad("scope")
-	case !isHex(m.Snapshot, 16):
+	case !isID(m.Snapshot):
 		return bad("snapshot")
 	case y < 1 || y > 9999:
 		return bad("day")
@@ -88,7 +88,7 @@ func (l *ledger) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, (*plain)(l)); err != nil {
 		return err
 	}
-	if l.Snapshot != "" && !isHex(l.Snapshot, 16) {
+	if l.Snapshot != "" && !isID(l.Snapshot) {
 		return errors.New("snapshot: impossible")
 	}
 	if !allBare(l.Names) || !allBare(l.Sent) {
@@ -116,6 +116,9 @@ func bare(s string) bool {
 func allBare(names []string) bool {
 	return !slices.ContainsFunc(names, func(s string) bool { return !bare(s) })
 }
+
+// isID reports whether s may be the id of a snapshot, whatever keeps it.
+func isID(s string) bool { return len(s) <= 64 && bare(s) && !strings.ContainsAny(s, "._-") }
 
 // isHex reports whether s is so many bytes in small hexadecimal letters.
 func isHex(s string, bytes int) bool {

@@ -2,6 +2,7 @@ package splio
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -241,22 +242,25 @@ func (j *job) saveLedger(l *ledger) error {
 
 // sweep removes what a plan that was given up, replaced or killed half made has
 // left beside the outbox.
-func (j *job) sweep() error {
+func (j *job) sweep(ctx context.Context) error {
 	names, err := j.fs.ReadDir(".")
 	if err != nil {
 		return fmt.Errorf("splio: list the state directory: %w", err)
 	}
 	for _, name := range names {
-		id, staged := strings.CutPrefix(name, "snapshot.staged-")
-		switch {
-		case staged && len(id) == 32 && strings.Trim(id, "0123456789abcdef") == "":
-			err = j.store.Discard(id)
-		case strings.HasPrefix(name, ledgerName+".tmp-"):
-			if err = j.fs.Remove(name); err != nil {
-				err = fmt.Errorf("splio: clear the state directory: %w", err)
-			}
+		if !strings.HasPrefix(name, ledgerName+".tmp-") {
+			continue
 		}
-		if err != nil {
+		if err := j.fs.Remove(name); err != nil {
+			return fmt.Errorf("splio: clear the state directory: %w", err)
+		}
+	}
+	staged, err := j.store.Staged(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range staged {
+		if err := j.store.Discard(ctx, id); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"path/filepath"
 
 	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/mapping"
@@ -36,9 +35,9 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		}
 	}()
 	columns := mapper.Columns()
-	var run *diff.Run
+	var run Comparison
 	var seg rows
-	run, err = j.store.Begin(ctx, columns[1:], diff.RunOptions{
+	run, err = j.begin(ctx, src, columns[1:], diff.RunOptions{
 		Create:      j.Insert,
 		Known:       knownKeys(mapper, j.Known),
 		Duplicates:  j.Duplicates,
@@ -49,7 +48,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		Again: func(ctx context.Context, numbers iter.Seq[int64]) error {
 			feed := run.Feed()
 			return seg.each(ctx, withNumbers(numbers), func(c *diff.Change, r spooled) error {
-				return feed.Put(c.Seq, r.cells[0], r.cells[1:len(columns)])
+				return feed(c.Seq, r.cells[0], r.cells[1:len(columns)])
 			})
 		},
 	})
@@ -79,6 +78,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		return nil, err
 	}
 	m.Report.Rejections = found.list()
+	m.Report.Candidates = found.candidates
 	m.Report.Unverified = j.unverified()
 	j.brake(m, summary, changed)
 	for i := range m.Files {
@@ -92,10 +92,10 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		return nil, err
 	}
 	if err := j.fs.SyncDir(outboxDir); err != nil {
-		return nil, errors.Join(fmt.Errorf("splio: write the outbox: %w", err), j.store.Discard(m.Snapshot))
+		return nil, errors.Join(fmt.Errorf("splio: write the outbox: %w", err), j.store.Discard(context.WithoutCancel(ctx), m.Snapshot))
 	}
 	if err := j.save(m); err != nil {
-		return nil, errors.Join(err, j.store.Discard(m.Snapshot))
+		return nil, errors.Join(err, j.store.Discard(context.WithoutCancel(ctx), m.Snapshot))
 	}
 	return m, nil
 }
@@ -130,7 +130,7 @@ func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := j.continues(used); err != nil {
+	if err := j.continues(ctx, used); err != nil {
 		return nil, err
 	}
 	if err := j.fs.Mkdir(outboxDir); err != nil {
@@ -142,21 +142,20 @@ func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 	if err := j.clearOutbox(); err != nil {
 		return nil, err
 	}
-	return used, j.sweep()
+	if j.dry { // nothing here is a preview's
+		return used, nil
+	}
+	return used, j.sweep(ctx)
 }
 
 // continues refuses a snapshot that is not the one that the last plan left: what
 // was sent since, it does not know.
-func (j *job) continues(used *ledger) error {
-	now, err := j.store.Current()
+func (j *job) continues(ctx context.Context, used *ledger) error {
+	now, err := j.store.Current(ctx)
 	if err != nil || used.Snapshot == "" || now == used.Snapshot {
 		return err
 	}
-	return fmt.Errorf("splio: %w", &diff.StateError{
-		Path: filepath.Join(j.State, "snapshot.current"),
-		Err: fmt.Errorf("%w: it is missing or an older one, which does not know what was sent since: put the last one back, or remove the file %s beside it and run once with Refresh",
-			diff.ErrDamaged, ledgerName),
-	})
+	return j.lostSnapshot()
 }
 
 // knownKeys brings keys from elsewhere into the form that the mapping renders.
@@ -199,7 +198,7 @@ func withNumbers(numbers iter.Seq[int64]) iter.Seq2[*diff.Change, error] {
 }
 
 // withRecords are the changes of a run that are about a record of the segment.
-func withRecords(ctx context.Context, run *diff.Run) iter.Seq2[*diff.Change, error] {
+func withRecords(ctx context.Context, run Comparison) iter.Seq2[*diff.Change, error] {
 	return func(yield func(*diff.Change, error) bool) {
 		for c, err := range run.Changes(ctx) {
 			if err == nil && c.Kind == diff.Gone || !yield(c, err) {

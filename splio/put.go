@@ -26,7 +26,10 @@ type rows interface {
 
 // put renders the segment into the comparison. What gives the rows again is the
 // segment itself where it can be read once more, and a spool anywhere else.
-func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, run *diff.Run, found *tally) (_ rows, err error) {
+func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, run Comparison, found *tally) (_ rows, err error) {
+	if some := run.Candidates(); some != nil {
+		return j.putCandidates(ctx, some, run, found)
+	}
 	chunked, ok := src.(chunk.Source)
 	if ok && chunked.Repeatable() {
 		return &rereader{j, mapper, chunked}, j.putChunks(ctx, mapper, chunked, run, nil, found)
@@ -90,11 +93,11 @@ func (r *renderer) render(rec *mapping.Record) error {
 }
 
 // put puts the row into the comparison.
-func (r *renderer) put(feed *diff.Feed, seq int64) error {
+func (r *renderer) put(feed func(int64, []byte, [][]byte) error, seq int64) error {
 	if !r.row.OK {
-		return feed.Put(seq, r.row.Key, nil)
+		return feed(seq, r.row.Key, nil)
 	}
-	return feed.Put(seq, r.row.Key, r.row.Cells[1:])
+	return feed(seq, r.row.Key, r.row.Cells[1:])
 }
 
 // append appends the row of rec as it is spooled.
@@ -113,7 +116,7 @@ func (r *renderer) append(dst []byte, seq int64, rec *mapping.Record) []byte {
 // putRecords is put for a segment that comes record by record. Rendering goes
 // on while other processors digest the rows that are done; numbers, not time, say
 // which row is which, so that the outcome does not depend on their number.
-func (j *job) putRecords(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, run *diff.Run, sp *spool, found *tally) (err error) {
+func (j *job) putRecords(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, run Comparison, sp *spool, found *tally) (err error) {
 	p := startPutters(run, len(mapper.Columns()), max(1, min(runtime.GOMAXPROCS(0), maxCrew)-1))
 	defer func() { err = errors.Join(err, p.wait()) }()
 
@@ -164,7 +167,7 @@ type putters struct {
 
 // startPutters starts workers that put rows with these many cells, rejected ones
 // aside, into the comparison.
-func startPutters(run *diff.Run, columns, workers int) *putters {
+func startPutters(run Comparison, columns, workers int) *putters {
 	p := &putters{work: make(chan []byte), free: make(chan []byte, workers+1), failed: make(chan struct{})}
 	for range workers + 1 {
 		p.free <- make([]byte, 0, batchBytes+batchBytes/4)
@@ -204,7 +207,7 @@ func (p *putters) wait() error {
 	return p.err
 }
 
-func putRows(feed *diff.Feed, batch []byte, columns int) error {
+func putRows(feed func(int64, []byte, [][]byte) error, batch []byte, columns int) error {
 	var all [][]byte
 	for len(batch) > 0 {
 		r, rest, err := nextRow(batch, all)
@@ -214,11 +217,11 @@ func putRows(feed *diff.Feed, batch []byte, columns int) error {
 		batch, all = rest, r.cells[:0]
 		switch cells := r.cells; {
 		case len(cells) >= columns: // values may follow
-			err = feed.Put(r.seq, cells[0], cells[1:columns])
+			err = feed(r.seq, cells[0], cells[1:columns])
 		case len(cells) == 1:
-			err = feed.Put(r.seq, cells[0], nil)
+			err = feed(r.seq, cells[0], nil)
 		default:
-			err = feed.Put(r.seq, nil, nil)
+			err = feed(r.seq, nil, nil)
 		}
 		if err != nil {
 			return err

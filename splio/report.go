@@ -26,6 +26,10 @@ type Report struct {
 	Inserted  int64 `json:"inserted"`  // rows for records not sent before, where contacts may be created
 	Updated   int64 `json:"updated"`   // all other rows
 
+	// Candidates counts the records that the [Differ] gave out to be rendered: the
+	// others it knew to be unchanged. 0 without one.
+	Candidates int64 `json:"candidates,omitempty"`
+
 	Left int64 `json:"left"` // keys sent before that are not in the segment any more
 	// Uncertain counts keys that are not in the segment but keep their state,
 	// because the segment is partial or has records without a usable key, one of
@@ -124,6 +128,8 @@ func onlyResumed(r *Report) *Report {
 type tally struct {
 	counts map[RejectionCount]int64 // keyed with Count 0
 	each   func(mapping.Rejection)
+
+	candidates int64
 }
 
 func (t *tally) add(r mapping.Rejection) {

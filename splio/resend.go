@@ -45,7 +45,7 @@ func (a Activation) Resend(ctx context.Context, src mapping.Source, keys iter.Se
 
 // alter changes the snapshot outside of a plan.
 func (a Activation) alter(ctx context.Context, change func(*job) error) (err error) {
-	j, err := a.open()
+	j, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -66,14 +66,14 @@ func (a Activation) alter(ctx context.Context, change func(*job) error) (err err
 			return err
 		}
 	}
-	if err := j.sweep(); err != nil {
+	if err := j.sweep(ctx); err != nil {
 		return err
 	}
 	l, err := j.loadLedger()
 	if err != nil {
 		return err
 	}
-	if err := j.continues(l); err != nil {
+	if err := j.continues(ctx, l); err != nil {
 		return err
 	}
 	// Which snapshot comes out is not known before. If this is cut off, any will
@@ -83,7 +83,7 @@ func (a Activation) alter(ctx context.Context, change func(*job) error) (err err
 		return err
 	}
 	err = change(j)
-	now, cerr := j.store.Current()
+	now, cerr := j.store.Current(ctx)
 	if cerr == nil {
 		l.Snapshot = now
 		cerr = j.saveLedger(l)

@@ -78,7 +78,7 @@ func (j *job) newOutbox(columns []string, report *Report) *outbox {
 
 // write writes the rows of all changes into files of the outbox. Nothing is
 // sent about those who left.
-func (j *job) write(ctx context.Context, columns []string, run *diff.Run, seg rows, found *tally, changed *changes, report *Report) ([]manifestFile, error) {
+func (j *job) write(ctx context.Context, columns []string, run Comparison, seg rows, found *tally, changed *changes, report *Report) ([]manifestFile, error) {
 	out := j.newOutbox(columns, report)
 	defer out.abort()
 	if j.Rows != FullRows {
@@ -103,7 +103,7 @@ func (j *job) write(ctx context.Context, columns []string, run *diff.Run, seg ro
 
 // survey looks at all rows to find out which sets of columns there will be, and
 // merges them.
-func (o *outbox) survey(ctx context.Context, run *diff.Run, seg rows) error {
+func (o *outbox) survey(ctx context.Context, run Comparison, seg rows) error {
 	counts := make(map[route]map[need]int64)
 	err := seg.each(ctx, withRecords(ctx, run), func(c *diff.Change, r spooled) error {
 		if c.Kind == diff.Conflict {

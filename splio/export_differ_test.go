@@ -1,0 +1,4 @@
+package splio
+
+// RenderingVersion is the version of how records are rendered.
+const RenderingVersion = renderingVersion
