@@ -74,6 +74,22 @@ func (d *faultyDrop) Put(ctx context.Context, name, temp string, body *io.Sectio
 	return fault
 }
 
+// secondLost is a transport whose second file arrives unnoticed.
+type secondLost struct {
+	splio.Transport
+	puts int
+}
+
+func (d *secondLost) Put(ctx context.Context, name, temp string, body *io.SectionReader) error {
+	if err := d.Transport.Put(ctx, name, temp, body); err != nil {
+		return err
+	}
+	if d.puts++; d.puts == 2 {
+		return errFault
+	}
+	return nil
+}
+
 func (d *faultyDrop) Size(ctx context.Context, name string) (int64, error) {
 	if _, fault := d.f.op(); fault != nil {
 		return 0, fault
@@ -123,9 +139,8 @@ func TestActivationCrash(t *testing.T) {
 					segment := w.segment(d.db)
 					p, err := w.activation(segment).Plan(t.Context(), segment)
 					must(t, err)
-					f := &faults{at: 3, after: true} // size, put, size, put
-					if _, err := p.Apply(t.Context(), &faultyDrop{dir(w.drop), f}); !errors.Is(err, errFault) {
-						t.Fatal(err)
+					if _, err := p.Apply(t.Context(), &secondLost{Transport: dir(w.drop)}); !errors.Is(err, errFault) {
+						t.Fatalf("part of a plan: %v", err)
 					}
 				}
 				f := &faults{at: at, crash: mode.crash, after: mode.after}
