@@ -130,7 +130,7 @@ func TestProductionGraph(t *testing.T) {
 // tracks, since a checkout may hold an editor's folder or a built program.
 func TestTopLevel(t *testing.T) {
 	want := []string{
-		".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "diff", "doc.go", "docs", "examples",
+		".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "diff", "doc.go", "docs", "examples",
 		"go.mod", "go.sum", "internal", "mapping", "sftpx", "splio",
 	}
 	cmd := exec.Command("git", "ls-files", "--cached")
