@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/spliosync/spliosync/diff"
+	"github.com/spliosync/spliosync/sftpx"
 	"github.com/spliosync/spliosync/splio"
 )
 
@@ -64,7 +65,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return statusBraked
 	}
 	if j.resumable(err) {
-		complain(stderr, errors.New("nothing was forgotten: the next run goes on from here"))
+		next := "the next run goes on from here"
+		if _, ok := errors.AsType[*sftpx.HostKeyError](err); ok || errors.Is(err, sftpx.ErrLogin) {
+			next = "mend this before the next run, which goes on from here" // many refused logins may lock an account
+		}
+		complain(stderr, errors.New("nothing was forgotten: "+next))
 	}
 	return statusFailed
 }
