@@ -93,7 +93,7 @@ func (r *Run) Holders() iter.Seq2[int64, error] {
 // The keys are ranged over as often as memory asks for, usually once, and must be
 // the same each time; visit is called in the last round alone. It needs
 // [RunOptions.Keys], and Compare to be over. An error of the keys or of visit ends
-// it.
+// it, and is returned as it is.
 func (r *Run) Sift(ctx context.Context, keys iter.Seq2[[]byte, error], visit func(key []byte, stays, gone bool) error) error {
 	if err := r.keyed(); err != nil {
 		return err
@@ -144,7 +144,7 @@ func (r *Run) round(ctx context.Context, keys iter.Seq2[[]byte, error], lot []dr
 	n := int64(0)
 	for key, err := range keys {
 		if err != nil {
-			return fmt.Errorf("diff: read keys: %w", err)
+			return err
 		}
 		if n++; n&1023 == 1 {
 			if err := context.Cause(ctx); err != nil {

@@ -135,19 +135,27 @@ func (j *job) discard(ctx context.Context, m *manifest) error {
 	if err := j.sweep(); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(m.Files, manifestFile.sent) {
-		if _, err := j.store.MarkDue(ctx, j.sentKeys(m)); err != nil {
+	// Who was deleted is in the snapshot still: whether in Splio nobody knows.
+	for _, scope := range []string{"", deletesScope} {
+		if !slices.ContainsFunc(m.Files, func(f manifestFile) bool { return f.sent() && f.Scope == scope }) {
+			continue
+		}
+		mark := j.store.MarkDue
+		if scope == deletesScope {
+			mark = j.store.MarkUnconfirmed
+		}
+		if _, err := mark(ctx, j.sentKeys(m, scope)); err != nil {
 			return fmt.Errorf("splio: discard plan %s: %w", m.Plan, err)
 		}
 	}
-	if err := j.remember(m); err != nil {
+	if err := j.remember(m, func(*ledger) {}); err != nil {
 		return err
 	}
 	return j.clearOutbox()
 }
 
-// sentKeys yields the keys in the files that have arrived or may have.
-func (j *job) sentKeys(m *manifest) iter.Seq2[[]byte, error] {
+// sentKeys yields the keys in the files of a scope that have arrived or may have.
+func (j *job) sentKeys(m *manifest, scope string) iter.Seq2[[]byte, error] {
 	read := func(f *manifestFile, yield func([]byte, error) bool) (more bool, err error) {
 		body, err := j.body(f)
 		if err != nil {
@@ -171,7 +179,7 @@ func (j *job) sentKeys(m *manifest) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for i := range m.Files {
 			f := &m.Files[i]
-			if !f.sent() {
+			if !f.sent() || f.Scope != scope {
 				continue
 			}
 			more, err := read(f, yield)
@@ -186,8 +194,9 @@ func (j *job) sentKeys(m *manifest) iter.Seq2[[]byte, error] {
 }
 
 // remember enters the names that the plan has used, those of files that may wait
-// in the drop directory, and the snapshot that is current now into the ledger.
-func (j *job) remember(m *manifest) error {
+// in the drop directory, and the snapshot that is current now into the ledger, and
+// what else there is.
+func (j *job) remember(m *manifest, also func(*ledger)) error {
 	l, err := j.loadLedger()
 	if err != nil {
 		return err
@@ -215,6 +224,7 @@ func (j *job) remember(m *manifest) error {
 	if l.Snapshot, err = j.store.Current(); err != nil {
 		return err
 	}
+	also(l)
 	return j.saveLedger(l)
 }
 
@@ -225,6 +235,9 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 		return m.report(), m.brakeError()
 	}
 	if err := j.store.Verify(ctx, m.Snapshot); err != nil {
+		return m.report(), j.refused(m, err)
+	}
+	if err := j.checkKeys(m); err != nil {
 		return m.report(), j.refused(m, err)
 	}
 	if m.State != Applying {
@@ -256,7 +269,13 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 
 // finish ends a plan whose snapshot was published.
 func (j *job) finish(m *manifest) error {
-	if err := j.remember(m); err != nil {
+	if err := j.placeKeys(m.Keys); err != nil {
+		return err
+	}
+	if err := j.remember(m, func(l *ledger) { l.Keys = m.Keys }); err != nil {
+		return err
+	}
+	if err := j.dropKeys(m.Keys); err != nil {
 		return err
 	}
 	if err := j.retain(m); err != nil {

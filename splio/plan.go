@@ -46,6 +46,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		Refresh:     j.Refresh,
 		MaxUnusable: j.MaxUnusable,
 		Memory:      j.Memory,
+		Keys:        j.Left.on(),
 		Again: func(ctx context.Context, numbers iter.Seq[int64]) error {
 			feed := run.Feed()
 			return seg.each(ctx, withNumbers(numbers), func(c *diff.Change, r spooled) error {
@@ -72,7 +73,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	m := &manifest{Plan: rand.Text(), State: Ready, Scope: j.scope(), Day: j.clock(), Dest: j.Destination, Format: j.Format}
 	m.Report.add(summary, j.Insert)
 	changed := newChanges(summary)
-	if m.Files, err = j.write(ctx, columns, run, seg, found, changed, &m.Report); err != nil {
+	if err = j.write(ctx, m, columns, run, seg, found, changed, summary, used.Keys); err != nil {
 		return nil, err
 	}
 	if err := j.permitted(m); err != nil {
