@@ -487,3 +487,40 @@ func TestLeftNamesExactly(t *testing.T) {
 		}
 	}
 }
+
+// Who counts as new once more has a key that is kept already.
+func TestKeysOnce(t *testing.T) {
+	a := newActivation(t)
+	a.Left.Unsubscribe, a.Insert = []int{4}, false
+	mustRun(t, a, segment(head, annRow, bobRow), new(drop))
+	a.Insert, a.Now = true, march(15)
+	if r := mustRun(t, a, segment(head, annRow, bobRow), new(drop)); r.Inserted != 2 {
+		t.Fatal(counts(t, r))
+	}
+	if n := strings.Count(string(read(t, keysFile(t, a))), "bob@"); n != 1 {
+		t.Errorf("a key is kept %d times", n)
+	}
+}
+
+// Whether a contact was deleted by a plan that was discarded, nobody knows: who
+// comes back goes where contacts are created.
+func TestDiscardDeletion(t *testing.T) {
+	a := newActivation(t)
+	a.Left.Delete = "gone"
+	mustRun(t, a, segment(head, annRow, bobRow), new(drop))
+	a.Now = march(15)
+	p := mustPlan(t, a, segment(head, annRow))
+	d := &drop{faults: map[int]fault{0: {late: true, err: errLine}}}
+	if _, err := p.Apply(t.Context(), d); !errors.Is(err, errLine) {
+		t.Fatal(err)
+	}
+	if err := p.Discard(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := mustPlan(t, a, segment(head, annRow)).Report; r.Deleted != 1 {
+		t.Errorf("still gone: %s", counts(t, &r))
+	}
+	if r := mustPlan(t, a, segment(head, annRow, bobRow)).Report; r.Inserted != 1 || r.Updated != 0 {
+		t.Errorf("back: %s", counts(t, &r))
+	}
+}
