@@ -27,6 +27,21 @@ func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (mar
 	return marked, nil
 }
 
+// MarkUnconfirmed is MarkDue for records of which, moreover, nobody knows any more
+// whether the destination has them, such as those that it was told to delete. It
+// returns how many of the keys the current snapshot has.
+func (s *Store) MarkUnconfirmed(ctx context.Context, keys iter.Seq2[[]byte, error]) (marked int64, err error) {
+	err = s.rewrite(ctx, keys, func(rec record) bool {
+		rec[24] |= flagDue | flagUnconfirmed
+		marked++
+		return true
+	})
+	if err != nil {
+		return 0, err
+	}
+	return marked, nil
+}
+
 // MaxReports is the largest number of reports that a snapshot counts.
 const MaxReports = 7
 

@@ -50,7 +50,7 @@ type Change struct {
 	// up to which there are too many. The counts of the Summary are exact all the
 	// same.
 	Columns Columns
-	// Unconfirmed: the key is in the last snapshot, but nobody knows whether
+	// Unconfirmed: New or not, the key is in the last snapshot, but nobody knows whether
 	// the destination has it, so that a row about it should be a full one.
 	Unconfirmed bool
 }

@@ -43,7 +43,12 @@ func (r *Run) Compare(ctx context.Context) (*Summary, error) {
 		newSize:  recordSize(len(r.columns)),
 		sum:      &Summary{First: r.last == nil, Columns: make([]ColumnSummary, len(r.columns))},
 	}
+	j.holders = newNumbers()
 	err := errors.Join(j.all(ctx), j.release())
+	if err == nil && j.drops != nil {
+		r.dropped = j.drops.size / (digestBytes + 1)
+		err = j.drops.flush()
+	}
 	if err != nil {
 		if r.next != nil {
 			r.next.abort()

@@ -59,13 +59,13 @@ func TestVerdicts(t *testing.T) {
 		}},
 		{"unconfirmed, insert on later", "it counts as new, once", []step{
 			maybe,
-			{opts: create, in: []in{ann}, want: "1:new[a b]", counts: "read=1 new=1 previous=1"},
+			{opts: create, in: []in{ann}, want: "1:new[a b]?", counts: "read=1 new=1 previous=1"},
 			{opts: create, in: []in{ann}, want: "", counts: "read=1 unchanged=1 previous=1"},
 			{in: []in{rec("ann", "1 x")}, want: "1:changed[b]", counts: "read=1 changed=1 previous=1 b=1"},
 		}},
 		{"unconfirmed, marked due, insert on", "new says it all; the mark is gone afterwards", []step{
 			maybe,
-			{due: "ann", opts: create, in: []in{ann}, want: "1:new[a b]", counts: "read=1 new=1 previous=1"},
+			{due: "ann", opts: create, in: []in{ann}, want: "1:new[a b]?", counts: "read=1 new=1 previous=1"},
 			{opts: create, in: []in{ann}, want: "", counts: "read=1 unchanged=1 previous=1"},
 		}},
 		{"changed, exact columns", "an empty cell, an absent one and a value differ from each other, each to its own side", []step{

@@ -98,10 +98,12 @@ type worker struct {
 	now    []byte // entries of today: the one that is taken of each key
 	after  []byte // records of the next snapshot
 	more   []byte // column digests of records that were put again
+	drops  []byte // keys of the last snapshot that the next one lacks, each with a byte
 	puts   uint32 // how many these are
 	read   []byte // scratch
 
 	wanted []int64 // records that are to be put again
+	holds  []int64 // records whose keys the next snapshot has
 	other  int64   // a record that was not put again as it was; 0 is none
 	found  []finding
 	sets   []Columns
@@ -128,6 +130,7 @@ const (
 	isPut   = 1 << iota // a record of today has the key
 	isClash             // the policy rejects all of its records
 	isKnown
+	isHeld // a record that was rejected stands in for its entry
 )
 
 // partition joins the next partition. It returns false when there is none.
@@ -158,6 +161,9 @@ func (w *worker) partition(ctx context.Context) (more bool, err error) {
 		if err := w.next.write(p, w.after); err != nil {
 			return false, err
 		}
+	}
+	if err := w.keys(w.drops, w.holds); err != nil {
+		return false, err
 	}
 	w.verdicts.add(w.found, w.sets)
 	w.join.sum.add(&w.sum, w.counts)
@@ -197,6 +203,7 @@ func (w *worker) load(ctx context.Context) (p uint32, more bool, err error) {
 func (w *worker) gather(ctx context.Context, p uint32) error {
 	w.groups, w.now, w.after, w.found, w.sets = w.groups[:0], w.now[:0], w.after[:0], w.found[:0], w.sets[:0]
 	w.wanted, w.more, w.puts, w.other = w.wanted[:0], w.more[:0], 0, 0
+	w.drops, w.holds = w.drops[:0], w.holds[:0]
 	w.sum = Summary{}
 	clear(w.counts)
 	clear(w.setOf)
@@ -282,9 +289,16 @@ func (w *worker) take(b []byte) {
 	g.flags |= isPut
 	if e.rejected() {
 		w.sum.Rejected++
+		if w.opts.Keys && g.valid == 0 {
+			w.takeRejected(g, e)
+		}
 		return
 	}
 	if g.valid++; g.valid == 1 {
+		if g.flags&isHeld != 0 {
+			copy(w.entry(g), b)
+			return
+		}
 		g.at = uint32(len(w.now) / w.today.size)
 		w.now = append(w.now, b...)
 		return
@@ -295,6 +309,19 @@ func (w *worker) take(b []byte) {
 	}
 	if later := e.seq() > winner.seq(); later == (w.opts.Duplicates == LastWins) {
 		copy(winner, b)
+	}
+}
+
+// takeRejected finds the first record that was rejected, in case there is no
+// other of its key.
+func (w *worker) takeRejected(g *group, e entry) {
+	switch {
+	case g.flags&isHeld == 0:
+		g.flags |= isHeld
+		g.at = uint32(len(w.now) / w.today.size)
+		w.now = append(w.now, e...)
+	case e.seq() < w.entry(g).seq():
+		copy(w.entry(g), e)
 	}
 }
 
@@ -327,20 +354,29 @@ func (w *worker) settle() {
 		case g.flags&isPut == 0: // nobody put it, so it is in the last snapshot
 			if !w.kept {
 				w.sum.Gone++
+				w.drop(g.key, true)
 				continue
 			}
 			w.sum.Kept++
 			w.carry(o)
 		case g.valid == 0: // rejected
-			w.carry(o)
+			w.keepOld(g, o)
 		case g.flags&isClash != 0:
 			w.sum.Conflicting += int64(g.valid)
-			w.carry(o)
+			w.keepOld(g, o)
 		default:
 			w.sum.Duplicate += int64(g.valid - 1)
 			w.compare(g, w.entry(g), o)
 		}
 	}
+}
+
+// keepOld carries the old record of a key that was put and is not compared.
+func (w *worker) keepOld(g *group, o record) {
+	if o != nil {
+		w.hold(g)
+	}
+	w.carry(o)
 }
 
 // conflicts finds the records of keys that the policy rejects.
@@ -360,6 +396,9 @@ func (w *worker) compare(g *group, e entry, o record) {
 	isNew := o == nil || o.flags()&flagUnconfirmed != 0 && (w.opts.Create || w.known != nil)
 	if isNew && w.known != nil && g.flags&isKnown == 0 {
 		w.sum.HeldBack++
+		if o != nil {
+			w.drop(g.key, false)
+		}
 		return
 	}
 	digests, ok := w.digests(g, e, o)
@@ -379,7 +418,12 @@ func (w *worker) compare(g *group, e entry, o record) {
 			flags = flagUnconfirmed
 		}
 		w.sum.New++
-		w.found = append(w.found, finding{e.seq(), codeNew})
+		code := uint32(codeNew)
+		if o != nil {
+			code = codeNewAgain
+		}
+		w.hold(g)
+		w.found = append(w.found, finding{e.seq(), code})
 		w.keep(e, flags, digests)
 		return
 	}
@@ -408,6 +452,7 @@ func (w *worker) compare(g *group, e entry, o record) {
 			w.counts[c]++
 		}
 	}
+	w.hold(g)
 	w.keep(e, flags, digests)
 }
 

@@ -119,6 +119,9 @@ func (m *model) run(columns []string, o modelOptions, records []modelRecord) (ve
 			next.state[key] = st
 			sum.New++
 			verdicts[win.seq] = "new[" + strings.Join(columns, " ") + "]"
+			if exists {
+				verdicts[win.seq] += "?"
+			}
 			continue
 		}
 		st.unconfirmed = old.unconfirmed
@@ -208,6 +211,7 @@ func modelCase(t *testing.T, rng *rand.Rand, size int) bool {
 		memory := []int64{0, 1, 2 << 10, 40 << 10}[rng.IntN(4)]
 		workers := []int{0, 1, 2, 8}[rng.IntN(4)]
 		ro = ro.Tiny(memory, workers)
+		ro.Keys = rng.IntN(2) == 0
 		lean := rng.IntN(2) == 0
 		records := randomSegment(rng, size, len(columns))
 		verdicts, want, next := m.run(columns, mo, records)
@@ -228,6 +232,9 @@ func modelCase(t *testing.T, rng *rand.Rand, size int) bool {
 			putConcurrently(t, rng, r, records)
 			sum := compare(t, r)
 			good := checkModel(t, r, columns, sum, verdicts, want)
+			if ro.Keys {
+				good = checkKeys(t, r, m, next, records, mo) && good
+			}
 			id := stage(t, r)
 			switch rng.IntN(5) {
 			case 0:
@@ -284,6 +291,58 @@ func checkModel(t *testing.T, r *diff.Run, columns []string, sum *diff.Summary, 
 	}
 	if gone != want.Gone {
 		report("%d gone were yielded, want %d", gone, want.Gone)
+	}
+	return good
+}
+
+// checkKeys checks what becomes of the keys of the last snapshot, and whose
+// records hold those of the next one.
+func checkKeys(t *testing.T, r *diff.Run, m, next *model, records []modelRecord, mo modelOptions) bool {
+	t.Helper()
+	put, first := map[string]bool{}, map[string]int64{}
+	slices.SortFunc(records, func(a, b modelRecord) int { return cmp.Compare(a.seq, b.seq) })
+	for _, rec := range records {
+		if rec.key == nul {
+			continue
+		}
+		put[rec.key] = true
+		was, ok := first[rec.key]
+		valid := ok && records[slices.IndexFunc(records, func(r modelRecord) bool { return r.seq == was })].cells != nil
+		switch {
+		case !ok, !valid && rec.cells != nil, valid && rec.cells != nil && mo.policy == diff.LastWins:
+			first[rec.key] = rec.seq
+		}
+	}
+	var want, got []string
+	kept := slices.Sorted(maps.Keys(m.state))
+	for _, k := range kept {
+		_, stays := next.state[k]
+		want = append(want, fmt.Sprint(k, stays, !stays && !put[k]))
+	}
+	err := r.Sift(t.Context(), keys(kept...), func(key []byte, stays, gone bool) error {
+		got = append(got, fmt.Sprint(string(key), stays, gone))
+		return nil
+	})
+	good := err == nil && slices.Equal(got, want)
+	if !good {
+		t.Errorf("sifted, %v\n got %q\nwant %q", err, got, want)
+	}
+	var holders, wanted []int64
+	for k := range next.state {
+		if put[k] {
+			wanted = append(wanted, first[k])
+		}
+	}
+	slices.Sort(wanted)
+	for seq, err := range r.Holders() {
+		if err != nil {
+			t.Error(err)
+		}
+		holders = append(holders, seq)
+	}
+	if !slices.Equal(holders, wanted) {
+		t.Errorf("holders %v, want %v", holders, wanted)
+		good = false
 	}
 	return good
 }

@@ -83,6 +83,12 @@ type RunOptions struct {
 	// takes less time.
 	Again func(ctx context.Context, numbers iter.Seq[int64]) error
 
+	// Keys makes the run remember which keys it drops, for [Run.Sift], and which
+	// records hold a key of the next snapshot, for [Run.Holders]: for who keeps keys.
+	// It costs 17 bytes in a temporary file for each key that is dropped, and a quarter
+	// of a byte of memory for each record.
+	Keys bool
+
 	workers int   // in place of GOMAXPROCS, for tests
 	tiny    int64 // in place of Memory, for tests
 }
@@ -113,6 +119,9 @@ type Run struct {
 	verdicts *verdicts // what Changes yields
 	summary  *Summary
 	gone     int64
+	drops    *spill     // keys of the last snapshot that the next one lacks; nil: none
+	dropped  int64      // how many these are
+	holders  *numbers   // records whose keys the next snapshot has
 	next     *candidate // nil in a read-only store
 }
 
@@ -399,8 +408,8 @@ func (r *Run) Close() error {
 	if r.next != nil {
 		r.next.abort()
 	}
-	err := errors.Join(r.today.close(), r.again.close())
-	r.today, r.again, r.wanted, r.feeds, r.verdicts = nil, nil, nil, nil, nil
+	err := errors.Join(r.today.close(), r.again.close(), r.drops.close())
+	r.today, r.again, r.wanted, r.feeds, r.verdicts, r.drops, r.holders = nil, nil, nil, nil, nil, nil, nil
 	if r.last != nil {
 		err = errors.Join(err, r.last.close())
 	}

@@ -36,7 +36,7 @@ type Options struct {
 	Key Key
 	// ReadOnly opens the store without a lock and without writing anything: a
 	// directory that does not exist counts as one without a snapshot. Stage,
-	// Verify, Publish, Discard, MarkDue and Forget then fail with [ErrReadOnly].
+	// Verify, Publish, Discard, the Marks and Forget then fail with [ErrReadOnly].
 	ReadOnly bool
 	// FS is the directory to use in place of that of the operating system. It is
 	// for the tests of this module, which alone can supply one. The store does

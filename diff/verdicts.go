@@ -25,6 +25,7 @@ const (
 const (
 	codeNew      = 1
 	codeConflict = 2
+	codeNewAgain = 3 // new, and unconfirmed in the last snapshot
 	codeSets     = 4
 )
 
@@ -162,6 +163,8 @@ func (v *verdicts) change(c *Change, code uint16) {
 	switch code {
 	case codeNew:
 		c.Kind, c.Columns = New, v.all
+	case codeNewAgain:
+		c.Kind, c.Columns, c.Unconfirmed = New, v.all, true
 	case codeConflict:
 		c.Kind = Conflict
 	default:

@@ -88,6 +88,10 @@ type Activation struct {
 	// to 63, unless their row says something else of a list. It needs Insert.
 	Subscribe []int
 
+	// Left is what is done about contacts that are not in the segment any more. By
+	// default nothing is.
+	Left Left
+
 	// Brakes are the limits beyond which a plan is not sent before somebody has
 	// looked at it. By default all are on.
 	Brakes Brakes
@@ -187,7 +191,7 @@ func (a Activation) validate() error {
 	if slices.ContainsFunc(a.Subscribe, func(id int) bool { return id < 0 || id >= maxLists }) {
 		errs = append(errs, fmt.Errorf("splio: Activation.Subscribe: ids of lists are 0 to %d", maxLists-1))
 	}
-	errs = append(errs, a.Brakes.validate(), a.Waiting.validate())
+	errs = append(errs, a.validateLeft(), a.Brakes.validate(), a.Waiting.validate())
 	if a.Retain < 0 {
 		errs = append(errs, errors.New("splio: Activation.Retain is negative"))
 	}

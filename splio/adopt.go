@@ -106,6 +106,7 @@ func (j *job) adopt(ctx context.Context, mapper *mapping.Mapper, src mapping.Sou
 		Anew:        true,
 		MaxUnusable: j.MaxUnusable,
 		Memory:      j.Memory,
+		Keys:        j.Left.on(),
 	})
 	if err != nil {
 		return nil, err
@@ -142,14 +143,42 @@ func (j *job) adopt(ctx context.Context, mapper *mapping.Mapper, src mapping.Sou
 	report.Unchanged, report.Inserted, report.Updated = summary.New, 0, 0
 	report.Rejections = found.list()
 	report.Unverified = j.unverified()
+	sum, err := j.adoptKeys(ctx, run, seg)
+	if err != nil {
+		return nil, err
+	}
 	id, err := run.Stage(ctx)
 	if err != nil {
+		return nil, err
+	}
+	// If this is cut off, no keys will do for the next plan, which collects them.
+	if err := j.keepKeys(""); err != nil {
 		return nil, err
 	}
 	if err := j.store.Publish(ctx, id); err != nil {
 		return nil, err
 	}
-	return report, nil
+	if sum != "" {
+		err = j.keepKeys(sum)
+	}
+	return report, err
+}
+
+// adoptKeys writes the keys of what is adopted into the outbox, if keys are kept.
+func (j *job) adoptKeys(ctx context.Context, run Comparison, seg rows) (sum string, err error) {
+	if !j.Left.on() {
+		return "", nil
+	}
+	k, err := j.newKeys()
+	if err != nil {
+		return "", err
+	}
+	defer k.abort()
+	err = seg.each(ctx, withKeys(run), func(_ *diff.Change, r spooled) error { return k.add(r.cells[0]) })
+	if err != nil {
+		return "", err
+	}
+	return k.close()
 }
 
 // emptyOutbox makes an outbox where there is none, and clears away what a plan

@@ -87,7 +87,7 @@ func (p *Plan) Release(ctx context.Context, reason string) error {
 		case discarding:
 			return j.none()
 		case Applying:
-			return nil
+			return j.settleJournal()
 		}
 		m.State, m.Reason = Released, reason
 		if err := j.save(m); err != nil {
@@ -131,23 +131,37 @@ func (j *job) discard(ctx context.Context, m *manifest) error {
 		if err := j.save(m); err != nil {
 			return err
 		}
+	} else if err := j.settleJournal(); err != nil {
+		return err
 	}
 	if err := j.sweep(ctx); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(m.Files, manifestFile.sent) {
-		if _, err := j.store.MarkDue(ctx, j.sentKeys(m)); err != nil {
+	// Who was deleted is in the snapshot still: whether in Splio nobody knows.
+	for _, scope := range []string{"", deletesScope} {
+		if !slices.ContainsFunc(m.Files, func(f manifestFile) bool { return f.sent() && f.Scope == scope }) {
+			continue
+		}
+		mark := j.store.MarkDue
+		if scope == deletesScope {
+			keeper, ok := j.store.(keyKeeper)
+			if !ok {
+				return fmt.Errorf("splio: discard plan %s: it deletes contacts by keys that a Differ does not keep: discard it without the Differ", m.Plan)
+			}
+			mark = keeper.MarkUnconfirmed
+		}
+		if _, err := mark(ctx, j.sentKeys(m, scope)); err != nil {
 			return fmt.Errorf("splio: discard plan %s: %w", m.Plan, err)
 		}
 	}
-	if err := j.remember(ctx, m); err != nil {
+	if err := j.remember(ctx, m, func(*ledger) {}); err != nil {
 		return err
 	}
 	return j.clearOutbox()
 }
 
-// sentKeys yields the keys in the files that have arrived or may have.
-func (j *job) sentKeys(m *manifest) iter.Seq2[[]byte, error] {
+// sentKeys yields the keys in the files of a scope that have arrived or may have.
+func (j *job) sentKeys(m *manifest, scope string) iter.Seq2[[]byte, error] {
 	read := func(f *manifestFile, yield func([]byte, error) bool) (more bool, err error) {
 		body, err := j.body(f)
 		if err != nil {
@@ -171,7 +185,7 @@ func (j *job) sentKeys(m *manifest) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for i := range m.Files {
 			f := &m.Files[i]
-			if !f.sent() {
+			if !f.sent() || f.Scope != scope {
 				continue
 			}
 			more, err := read(f, yield)
@@ -186,8 +200,9 @@ func (j *job) sentKeys(m *manifest) iter.Seq2[[]byte, error] {
 }
 
 // remember enters the names that the plan has used, those of files that may wait
-// in the drop directory, and the snapshot that is current now into the ledger.
-func (j *job) remember(ctx context.Context, m *manifest) error {
+// in the drop directory, and the snapshot that is current now into the ledger, and
+// what else there is.
+func (j *job) remember(ctx context.Context, m *manifest, also func(*ledger)) error {
 	l, err := j.loadLedger()
 	if err != nil {
 		return err
@@ -215,6 +230,7 @@ func (j *job) remember(ctx context.Context, m *manifest) error {
 	if l.Snapshot, err = j.store.Current(ctx); err != nil {
 		return err
 	}
+	also(l)
 	return j.saveLedger(l)
 }
 
@@ -227,10 +243,15 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	if err := j.store.Verify(ctx, m.Snapshot); err != nil {
 		return m.report(), j.refused(m, err)
 	}
+	if err := j.checkKeys(m); err != nil {
+		return m.report(), j.refused(m, err)
+	}
 	if m.State != Applying {
 		if err := j.look(ctx, m, t); err != nil {
 			return m.report(), err
 		}
+	} else if err := j.settleJournal(); err != nil {
+		return m.report(), err
 	}
 	for i := range m.Files {
 		if err := j.deliver(ctx, m, &m.Files[i], t); err != nil {
@@ -256,7 +277,13 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 
 // finish ends a plan whose snapshot was published.
 func (j *job) finish(ctx context.Context, m *manifest) error {
-	if err := j.remember(ctx, m); err != nil {
+	if err := j.placeKeys(m.Keys); err != nil {
+		return err
+	}
+	if err := j.remember(ctx, m, func(l *ledger) { l.Keys = m.Keys }); err != nil {
+		return err
+	}
+	if err := j.dropKeys(m.Keys); err != nil {
 		return err
 	}
 	if err := j.retain(m); err != nil {
@@ -354,6 +381,15 @@ func (j *job) body(f *manifestFile) (_ vfs.File, err error) {
 		return body, nil
 	}
 	return nil, errors.Join(err, body.Close())
+}
+
+// settleJournal makes durable what was read from the manifest: the call that wrote
+// it may have failed just before that, and a power cut would bring an older one back.
+func (j *job) settleJournal() error {
+	if err := j.fs.SyncDir(outboxDir); err != nil {
+		return fmt.Errorf("splio: write the manifest of the plan: %w", err)
+	}
+	return nil
 }
 
 // journal makes the name durable before it is used: from then on, a file of

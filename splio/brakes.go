@@ -21,7 +21,7 @@ import (
 // ColumnInvalid alone apply then. The last of them does because the first run
 // writes to every contact, and because an attribute that has always been full of
 // invalid values should be known at once. With [Activation.Partial], AllowEmpty,
-// Shrunk and Left do not apply.
+// Shrunk, Left and Deleted do not apply.
 type Brakes struct {
 	// AllowEmpty lets a segment without any record pass, whatever was sent before;
 	// Shrunk and Left still apply to it.
@@ -34,6 +34,10 @@ type Brakes struct {
 	// Left limits the share of the contacts sent before that are not in the
 	// segment any more. The default is 0.2.
 	Left float64
+
+	// Deleted limits the same share for contacts that the plan deletes, see
+	// [Left.Delete]. The default is 0.05.
+	Deleted float64
 
 	// Inserted limits the share of rows for contacts that are new, whether or not
 	// Insert is on, in the records of the segment or in the contacts sent before,
@@ -73,6 +77,7 @@ const (
 	BrakeEmpty         Brake = "empty"
 	BrakeShrunk        Brake = "shrunk"
 	BrakeLeft          Brake = "left"
+	BrakeDeleted       Brake = "deleted"
 	BrakeInserted      Brake = "inserted"
 	BrakeChanged       Brake = "changed"
 	BrakeRejected      Brake = "rejected"
@@ -83,11 +88,11 @@ const (
 // limits returns the limits with the defaults filled in.
 func (b Brakes) limits() map[Brake]float64 {
 	limits := map[Brake]float64{
-		BrakeShrunk: b.Shrunk, BrakeLeft: b.Left, BrakeInserted: b.Inserted, BrakeChanged: b.Changed, BrakeRejected: b.Rejected,
+		BrakeShrunk: b.Shrunk, BrakeLeft: b.Left, BrakeDeleted: b.Deleted, BrakeInserted: b.Inserted, BrakeChanged: b.Changed, BrakeRejected: b.Rejected,
 		BrakeColumnChanged: b.ColumnChanged, BrakeColumnInvalid: b.ColumnInvalid,
 	}
 	for brake, limit := range map[Brake]float64{
-		BrakeShrunk: 0.2, BrakeLeft: 0.2, BrakeInserted: 0.3, BrakeChanged: 0.5, BrakeRejected: 0.2,
+		BrakeShrunk: 0.2, BrakeLeft: 0.2, BrakeDeleted: 0.05, BrakeInserted: 0.3, BrakeChanged: 0.5, BrakeRejected: 0.2,
 		BrakeColumnChanged: 0.5, BrakeColumnInvalid: 0.5,
 	} {
 		if limits[brake] == 0 {
@@ -103,7 +108,7 @@ func (b Brakes) validate() error {
 		name  string
 		limit float64
 	}{
-		{"Shrunk", b.Shrunk}, {"Left", b.Left}, {"Inserted", b.Inserted}, {"Changed", b.Changed}, {"Rejected", b.Rejected},
+		{"Shrunk", b.Shrunk}, {"Left", b.Left}, {"Deleted", b.Deleted}, {"Inserted", b.Inserted}, {"Changed", b.Changed}, {"Rejected", b.Rejected},
 		{"ColumnChanged", b.ColumnChanged}, {"ColumnInvalid", b.ColumnInvalid},
 	} {
 		if !(l.limit >= 0 && l.limit <= 1) { // not a number either
@@ -146,6 +151,8 @@ func (r BrakeReading) String() string {
 		what, cause = "fewer records than the %d contacts sent before", "the extract ended early, or a filter came to it"
 	case BrakeLeft:
 		what, cause = "of the %d contacts sent before are not in the segment any more", "the extract is of something else, or a filter came to it, or keys are written in another way"
+	case BrakeDeleted:
+		what, cause = "of the %d contacts sent before are to be deleted", "the extract is of something else, or a filter came to it, or keys are written in another way"
 	case BrakeInserted:
 		what, cause = "of %d contacts are new", "the extract is of something else, or keys are written in another way, or Insert was switched on"
 	case BrakeChanged:
@@ -289,6 +296,9 @@ func (j *job) readings(report *Report, s *diff.Summary, changed int64) []BrakeRe
 		if !j.Partial {
 			add(BrakeShrunk, max(s.Previous-(s.Read-s.Duplicate), 0), s.Previous)
 			add(BrakeLeft, s.Gone, s.Previous)
+			if j.Left.Delete != "" {
+				add(BrakeDeleted, report.Deleted, s.Previous)
+			}
 		}
 		add(BrakeInserted, s.New, max(s.Read, s.Previous))
 		add(BrakeChanged, changed, there)

@@ -199,6 +199,10 @@ func (s *rereader) each(ctx context.Context, changes iter.Seq2[*diff.Change, err
 					return fmt.Errorf("splio: read the segment again: %w", err)
 				}
 				s.mapper.Render(&row, rec)
+				if w.Kind == keyOnly && row.Key != nil {
+					batch = enc.append(batch, w.Seq, row.Line, row.Cells[:1], nil)
+					continue
+				}
 				if !row.OK {
 					return fmt.Errorf("splio: read the segment again: record %d: %w", w.Seq, errChanged)
 				}

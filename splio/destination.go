@@ -1,6 +1,7 @@
 package splio
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -87,7 +88,7 @@ func (d Destination) validate() error {
 		errs = append(errs, err)
 	}
 	for _, name := range []string{d.Subsequence, d.Creating} {
-		if _, _, err := d.Imports.find("contacts", name); name != "" && err != nil {
+		if _, _, err := d.Imports.find(contactsScope, name); name != "" && err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -97,11 +98,12 @@ func (d Destination) validate() error {
 	return errors.Join(errs...)
 }
 
-// fileName returns the n-th name, from 1, for files of a sub-sequence and day.
+// fileName returns the n-th name, from 1, for files of a scope, sub-sequence and
+// day.
 // The first is the documented form (FORMAT.md, section 1). The sum is that of the
 // file's content.
-func (d Destination) fileName(subsequence string, day time.Time, n int, sum string) string {
-	name := d.Universe + "_contacts_" + subsequence + "_" + day.Format("20060102")
+func (d Destination) fileName(scope, subsequence string, day time.Time, n int, sum string) string {
+	name := d.Universe + "_" + cmp.Or(scope, contactsScope) + "_" + subsequence + "_" + day.Format("20060102")
 	switch {
 	case n == 1:
 	case d.Suffix == "":

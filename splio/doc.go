@@ -25,7 +25,7 @@
 //	valid, changed       yes                    a row, counted as updated
 //	valid, unchanged     yes                    nothing
 //	rejected             either                 nothing; its key keeps its state and is no leaver
-//	absent               yes                    nothing; counted as left
+//	absent               yes                    nothing; counted as left. [Activation.Left] can ask for more
 //
 // A record sent while Insert was off may be one that Splio ignored, since it
 // did not know the contact. It is remembered as unconfirmed, and counts as new
@@ -78,6 +78,10 @@
 //	                   the system allows it
 //	ledger             the file names that were used, those that may still be in
 //	                   the drop directory, and the last snapshot's id
+//	keys-SHA256        the keys of all contacts in the snapshot, personal data in
+//	                   clear: there when [Activation.Left] asks for it. The ledger
+//	                   says which one goes with the snapshot, so that a damaged or
+//	                   older one is refused. In outbox/keys while a plan waits
 //	sent/TIME-PLAN/    the files and manifest of a delivered plan, personal data in
 //	                   clear: there when [Activation.Retain] asks for it
 //

@@ -228,75 +228,82 @@ func TestDiskFaults(t *testing.T) {
 			if s.prepare != nil {
 				s.prepare(t, begin)
 			}
-			ops := 0
-			for k, kind := range diskFaults {
-				step := 1
-				if !*exhaustive { // each operation once, in another way in each scenario
-					step = len(diskFaults)
-				}
-				for n := (k + at) % step; ; n += step {
-					w := begin.clone(t)
-					inner := kind.fault
-					inner.At, inner.Err = n, syscall.ENOSPC
-					var fsys []*vfstest.FS
-					// One file system after the other counts as one.
-					w.open(func() vfs.FS {
-						f := vfstest.New(w.fs)
-						in := inner
-						for _, g := range fsys {
-							in.At -= g.Ops()
-						}
-						if in.At >= 0 || in.Stop {
-							in.At = max(in.At, 0)
-							f.Inject(in)
-						}
-						fsys = append(fsys, f)
-						return f
-					})
-					err := s.work(t, w)
-					hit, op, passed := false, "", false
-					i := n
-					for _, f := range fsys {
-						if f.Hit() && !hit {
-							hit, op, passed = true, f.Log()[i], harmless(f.Log(), i)
-						}
-						i -= f.Ops()
-						if log := f.Log(); log[len(log)-1] != "closefs ." {
-							t.Errorf("%s at %d: the file system is not closed", kind.name, n)
-						}
-						if open := f.Open(); len(open) > 0 {
-							t.Errorf("%s at %d, %s: still open: %q", kind.name, n, op, open)
-						}
-					}
-					what := fmt.Sprintf("%s at %d, %s", kind.name, n, op)
-					switch {
-					case !hit && err != nil:
-						t.Fatalf("without a fault: %v", err)
-					case !hit:
-						for _, f := range fsys {
-							if err := f.Durable(); err != nil {
-								t.Errorf("a power cut after the end could lose: %v", err)
-							}
-						}
-					case err == nil && !passed:
-						t.Errorf("%s: no error", what)
-					case err != nil && !errors.Is(err, syscall.ENOSPC):
-						t.Errorf("%s: another error: %v", what, err)
-					}
-					w.settle(t, what, n)
-					if t.Failed() {
-						t.FailNow()
-					}
-					if !hit {
-						ops = n
-						break
-					}
-				}
-			}
-			if ops < 20 {
-				t.Errorf("only %d operations", ops)
-			}
+			failEach(t, at, begin, s.work, (*world).settle)
 		})
+	}
+}
+
+// failEach does a piece of work with each operation on the disk failing once, and
+// settles after each.
+func failEach(t *testing.T, at int, begin *world, work func(*testing.T, *world) error, settle func(w *world, t *testing.T, what string, n int)) {
+	t.Helper()
+	ops := 0
+	for k, kind := range diskFaults {
+		step := 1
+		if !*exhaustive { // each operation once, in another way in each scenario
+			step = len(diskFaults)
+		}
+		for n := (k + at) % step; ; n += step {
+			w := begin.clone(t)
+			inner := kind.fault
+			inner.At, inner.Err = n, syscall.ENOSPC
+			var fsys []*vfstest.FS
+			// One file system after the other counts as one.
+			w.open(func() vfs.FS {
+				f := vfstest.New(w.fs)
+				in := inner
+				for _, g := range fsys {
+					in.At -= g.Ops()
+				}
+				if in.At >= 0 || in.Stop {
+					in.At = max(in.At, 0)
+					f.Inject(in)
+				}
+				fsys = append(fsys, f)
+				return f
+			})
+			err := work(t, w)
+			hit, op, passed := false, "", false
+			i := n
+			for _, f := range fsys {
+				if f.Hit() && !hit {
+					hit, op, passed = true, f.Log()[i], harmless(f.Log(), i)
+				}
+				i -= f.Ops()
+				if log := f.Log(); log[len(log)-1] != "closefs ." {
+					t.Errorf("%s at %d: the file system is not closed", kind.name, n)
+				}
+				if open := f.Open(); len(open) > 0 {
+					t.Errorf("%s at %d, %s: still open: %q", kind.name, n, op, open)
+				}
+			}
+			what := fmt.Sprintf("%s at %d, %s", kind.name, n, op)
+			switch {
+			case !hit && err != nil:
+				t.Fatalf("without a fault: %v", err)
+			case !hit:
+				for _, f := range fsys {
+					if err := f.Durable(); err != nil {
+						t.Errorf("a power cut after the end could lose: %v", err)
+					}
+				}
+			case err == nil && !passed:
+				t.Errorf("%s: no error", what)
+			case err != nil && !errors.Is(err, syscall.ENOSPC):
+				t.Errorf("%s: another error: %v", what, err)
+			}
+			settle(w, t, what, n)
+			if t.Failed() {
+				t.FailNow()
+			}
+			if !hit {
+				ops = n
+				break
+			}
+		}
+	}
+	if ops < 20 {
+		t.Errorf("only %d operations", ops)
 	}
 }
 

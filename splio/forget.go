@@ -15,7 +15,7 @@ import (
 )
 
 // Forget erases contacts from State by their keys, so that no trace of them is
-// left there: not in the snapshot, nor in a plan that waits, nor in those that
+// left there: not in the snapshot, nor among the keys that [Left] keeps, nor in a plan that waits, nor in those that
 // [Activation.Retain] keeps, of which each with a row of one of the contacts is
 // removed as a whole. It returns how many of the contacts the snapshot had. Keys
 // are brought into the form that the mapping gives them, and held in memory; src is
@@ -43,6 +43,9 @@ func (a Activation) Forget(ctx context.Context, src mapping.Source, keys iter.Se
 	}
 	err = a.alter(ctx, func(j *job) error {
 		if err := j.forgetFiles(ctx, gone); err != nil {
+			return err
+		}
+		if err := j.forgetKeys(gone); err != nil {
 			return err
 		}
 		forgotten, err = j.store.Forget(ctx, func(yield func([]byte, error) bool) {

@@ -278,6 +278,10 @@ func (u *universe) imports(t testing.TB, d *drop) {
 				t.Fatalf("file %s has a key twice", a.name)
 			}
 			seen[row[0]] = true
+			if strings.Contains(a.name, "_deletecontacts_") {
+				delete(u.contacts, row[0])
+				continue
+			}
 			c := u.contacts[row[0]]
 			if c == nil {
 				if !u.create || strings.Contains(a.name, "_update_") {
@@ -308,7 +312,7 @@ func counts(t testing.TB, r *splio.Report) string {
 	for _, f := range r.Files {
 		rows += f.Rows
 	}
-	if rows != r.Inserted+r.Updated {
+	if rows != r.Inserted+r.Updated+r.LeftRows+r.Deleted {
 		t.Errorf("%d rows for %d records inserted and %d updated", rows, r.Inserted, r.Updated)
 	}
 	var out []string
@@ -318,6 +322,7 @@ func counts(t testing.TB, r *splio.Report) string {
 	}{
 		{"read", r.Read}, {"rejected", r.Rejected}, {"duplicate", r.Duplicate}, {"held", r.HeldBack}, {"unchanged", r.Unchanged},
 		{"inserted", r.Inserted}, {"updated", r.Updated}, {"left", r.Left}, {"uncertain", r.Uncertain},
+		{"leftrows", r.LeftRows}, {"deleted", r.Deleted},
 	} {
 		if c.n != 0 {
 			out = append(out, fmt.Sprintf("%s=%d", c.name, c.n))

@@ -271,7 +271,7 @@ func (i ImportConfigs) validate() error {
 // scope; an error, that the sub-sequence does not exist.
 func (i ImportConfigs) find(scope, sub string) (c ImportConfig, known bool, err error) {
 	subs := i.Contacts
-	if scope == "deletecontacts" {
+	if scope == deletesScope {
 		subs = i.DeleteContacts
 	}
 	if subs == nil {

@@ -38,11 +38,13 @@ func (m *manifest) validate() error {
 		return bad("scope")
 	case !isID(m.Snapshot):
 		return bad("snapshot")
+	case m.Keys != "" && !isHex(m.Keys, 32):
+		return bad("keys")
 	case y < 1 || y > 9999:
 		return bad("day")
 	case len(m.Names) > maxNames:
 		return bad("names")
-	case min(r.Read, r.Rejected, r.Duplicate, r.HeldBack, r.Unchanged, r.Inserted, r.Updated, r.Left, r.Uncertain, r.UnchangedCells) < 0:
+	case min(r.Read, r.Rejected, r.Duplicate, r.HeldBack, r.Unchanged, r.Inserted, r.Updated, r.Left, r.Uncertain, r.UnchangedCells, r.LeftRows, r.Deleted) < 0:
 		return bad("report")
 	}
 	if !allBare(m.Names) || !allBare(r.Waiting) {
@@ -63,7 +65,7 @@ func (m *manifest) validate() error {
 }
 
 func (m *manifest) validateFile(f *manifestFile) error {
-	another := func(n int) string { return m.Dest.fileName(f.Subsequence, m.Day, n, f.SHA256) }
+	another := func(n int) string { return m.Dest.fileName(f.Scope, f.Subsequence, m.Day, n, f.SHA256) }
 	number, ok := strings.CutSuffix(f.Local, ".csv")
 	switch {
 	case !ok || number == "" || strings.Trim(number, "0123456789") != "" || !bare(f.Local):
@@ -72,6 +74,8 @@ func (m *manifest) validateFile(f *manifestFile) error {
 		return errors.New("name: not the bare name of a file")
 	case f.Temp != "" && (!bare(f.Temp) || f.Temp == f.Name):
 		return errors.New("temp: not the bare name of another file")
+	case f.Scope != "" && f.Scope != deletesScope:
+		return errors.New("scope: an unknown one")
 	case f.Rows < 0 || f.Bytes < 0 || f.Bytes > maxFileBytes:
 		return errors.New("an impossible size")
 	case !isHex(f.SHA256, 32):
@@ -90,6 +94,9 @@ func (l *ledger) UnmarshalJSON(data []byte) error {
 	}
 	if l.Snapshot != "" && !isID(l.Snapshot) {
 		return errors.New("snapshot: impossible")
+	}
+	if l.Keys != "" && !isHex(l.Keys, 32) {
+		return errors.New("keys: impossible")
 	}
 	if !allBare(l.Names) || !allBare(l.Sent) {
 		return errors.New("names: impossible")

@@ -57,6 +57,7 @@ type manifest struct {
 	Reason   string         `json:"reason,omitempty"` // of the release
 	Report   Report         `json:"report"`           // without files
 	Files    []manifestFile `json:"files"`
+	Keys     string         `json:"keys,omitempty"` // sum of the file of keys that goes with the snapshot
 	// Names were journalled and given up, because a file of that name was there.
 	// It may be ours, from an attempt of which nobody knows that it got through.
 	Names []string `json:"names,omitempty"`
@@ -94,7 +95,7 @@ func (m *manifest) plan(a Activation) *Plan {
 func (m *manifest) name(f *manifestFile, taken []string) {
 	f.Name = ""
 	for n := 1; ; n++ {
-		name := m.Dest.fileName(f.Subsequence, m.Day, n, f.SHA256)
+		name := m.Dest.fileName(f.Scope, f.Subsequence, m.Day, n, f.SHA256)
 		other := func(g manifestFile) bool { return g.Name == name }
 		if !slices.Contains(taken, name) && !slices.ContainsFunc(m.Files, other) {
 			f.Name, f.SuffixUnconfirmed = name, !m.Dest.confirmed(n)
@@ -111,6 +112,8 @@ type ledger struct {
 	Sent []string `json:"sent,omitempty"`
 	// Snapshot is the one that the last plan left; another one is not ours.
 	Snapshot string `json:"snapshot"`
+	// Keys is the sum of the file with the keys of that snapshot; empty: there is none.
+	Keys string `json:"keys,omitempty"`
 }
 
 // ledgerNames is how many names are remembered. Names hold their day, so that
@@ -246,6 +249,15 @@ func (j *job) sweep(ctx context.Context) error {
 	names, err := j.fs.ReadDir(".")
 	if err != nil {
 		return fmt.Errorf("splio: list the state directory: %w", err)
+	}
+	if slices.ContainsFunc(names, isKeys) {
+		l, err := j.loadLedger()
+		if err == nil {
+			err = j.dropKeys(l.Keys)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	for _, name := range names {
 		if !strings.HasPrefix(name, ledgerName+".tmp-") {

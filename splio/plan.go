@@ -45,6 +45,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		Refresh:     j.Refresh,
 		MaxUnusable: j.MaxUnusable,
 		Memory:      j.Memory,
+		Keys:        j.Left.on(),
 		Again: func(ctx context.Context, numbers iter.Seq[int64]) error {
 			feed := run.Feed()
 			return seg.each(ctx, withNumbers(numbers), func(c *diff.Change, r spooled) error {
@@ -71,7 +72,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	m := &manifest{Plan: rand.Text(), State: Ready, Scope: j.scope(), Day: j.clock(), Dest: j.Destination, Format: j.Format}
 	m.Report.add(summary, j.Insert)
 	changed := newChanges(summary)
-	if m.Files, err = j.write(ctx, columns, run, seg, found, changed, &m.Report); err != nil {
+	if err = j.write(ctx, m, columns, run, seg, found, changed, summary, used.Keys); err != nil {
 		return nil, err
 	}
 	if err := j.permitted(m); err != nil {
@@ -95,7 +96,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		return nil, errors.Join(fmt.Errorf("splio: write the outbox: %w", err), j.store.Discard(context.WithoutCancel(ctx), m.Snapshot))
 	}
 	if err := j.save(m); err != nil {
-		return nil, errors.Join(err, j.store.Discard(context.WithoutCancel(ctx), m.Snapshot))
+		return nil, err // the manifest may be there: its snapshot goes after it, by sweep
 	}
 	return m, nil
 }

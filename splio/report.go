@@ -35,7 +35,14 @@ type Report struct {
 	// because the segment is partial or has records without a usable key, one of
 	// which may be theirs. They are not among Left.
 	Uncertain int64 `json:"uncertain"`
-	First     bool  `json:"first"` // nothing was ever delivered from this state
+	// LeftRows counts the rows that unsubscribe contacts among Left, or clear their
+	// attributes, and Deleted those that delete them, as [Activation.Left] says. They
+	// are not among Inserted and Updated. LeftSkipped says in a sentence why Left
+	// does nothing, or not about all of them; empty when there is no reason.
+	LeftRows    int64  `json:"left_rows,omitempty"`
+	Deleted     int64  `json:"deleted,omitempty"`
+	LeftSkipped string `json:"left_skipped,omitempty"`
+	First       bool   `json:"first"` // nothing was ever delivered from this state
 
 	// Rejections counts what was found wrong with values, whether or not the
 	// record was rejected for it, by field, reason and action.

@@ -85,6 +85,9 @@ func (a Activation) alter(ctx context.Context, change func(*job) error) (err err
 	err = change(j)
 	now, cerr := j.store.Current(ctx)
 	if cerr == nil {
+		l, cerr = j.loadLedger() // the change may have been to the keys that are kept
+	}
+	if cerr == nil {
 		l.Snapshot = now
 		cerr = j.saveLedger(l)
 	}

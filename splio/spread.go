@@ -76,29 +76,43 @@ func (j *job) newOutbox(columns []string, report *Report) *outbox {
 	return o
 }
 
-// write writes the rows of all changes into files of the outbox. Nothing is
-// sent about those who left.
-func (j *job) write(ctx context.Context, columns []string, run Comparison, seg rows, found *tally, changed *changes, report *Report) ([]manifestFile, error) {
-	out := j.newOutbox(columns, report)
+// write writes the rows of all changes into files of the outbox, and those about
+// contacts that left into files of their own. kept names the keys that are kept.
+func (j *job) write(ctx context.Context, m *manifest, columns []string, run Comparison, seg rows, found *tally, changed *changes, s *diff.Summary, kept string) error {
+	out := j.newOutbox(columns, &m.Report)
 	defer out.abort()
 	if j.Rows != FullRows {
 		if err := out.survey(ctx, run, seg); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	err := seg.each(ctx, withRecords(ctx, run), func(c *diff.Change, r spooled) error {
+	left, err := out.newLeavers(kept, s)
+	if left != nil {
+		defer left.stop()
+	}
+	if err != nil {
+		return err
+	}
+	err = seg.each(ctx, withRecords(ctx, run), func(c *diff.Change, r spooled) error {
 		if c.Kind == diff.Conflict {
 			x := j.keyRejection(c.Seq, r.line, ReasonConflict)
 			found.add(x)
 			return j.conflict(x, r.cells[len(columns):])
 		}
 		changed.add(c)
+		if err := left.add(c, r.cells[0]); err != nil {
+			return err
+		}
 		return out.add(c, r.cells[:len(columns)])
 	})
-	if err != nil {
-		return nil, err
+	if err == nil && left != nil {
+		m.Keys, err = left.finish(ctx, run, seg)
 	}
-	return out.finish()
+	if err != nil {
+		return err
+	}
+	m.Files, err = out.finish()
+	return err
 }
 
 // survey looks at all rows to find out which sets of columns there will be, and
@@ -250,11 +264,21 @@ func (o *outbox) create(to route) (*outFile, error) {
 	for i := range to.set.All() {
 		columns = append(columns, o.columns[i+1])
 	}
-	f := &outFile{}
-	f.Subsequence = o.Destination.Subsequence
+	file := File{Subsequence: o.Destination.Subsequence}
 	if to.creating {
-		f.Subsequence = o.Destination.Creating
+		file.Subsequence = o.Destination.Creating
 	}
+	f, err := o.newFile(file, columns, o.Format)
+	if err == nil {
+		o.open[to] = f
+	}
+	return f, err
+}
+
+// newFile begins a file.
+func (o *outbox) newFile(as File, columns []string, format Format) (*outFile, error) {
+	f := &outFile{}
+	f.File = as
 	f.Local = fmt.Sprintf("%04d.csv", len(o.order)+1)
 	out := io.Discard // a preview wants to know the size and sum alone
 	if !o.dry {
@@ -265,16 +289,15 @@ func (o *outbox) create(to route) (*outFile, error) {
 		f.file, out = file, file
 	}
 	o.order = append(o.order, f)
-	o.open[to] = f
 	var err error
-	f.w, err = NewWriter(out, columns, o.Format)
+	f.w, err = NewWriter(out, columns, format)
 	return f, err
 }
 
 // close ends a file and makes its content durable.
 func (o *outbox) close(f *outFile) error {
 	file, err := f.w.Close()
-	file.Subsequence = f.Subsequence
+	file.Scope, file.Subsequence = f.Scope, f.Subsequence
 	f.File = file
 	if f.file == nil {
 		return err

@@ -16,6 +16,9 @@ import (
 // File describes a contacts file.
 type File struct {
 	Name string `json:"name"` // bare, as in the drop directory
+	// Scope is that of the import configuration: empty is contacts, and the other one
+	// is deletecontacts, of those who left.
+	Scope string `json:"scope,omitempty"`
 	// Subsequence is the import configuration at Splio that the file is for.
 	Subsequence string   `json:"subsequence,omitempty"`
 	Rows        int64    `json:"rows"`    // data rows

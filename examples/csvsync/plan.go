@@ -121,7 +121,7 @@ func parseBrakes(s string) (b splio.Brakes, err error) {
 		return b, nil
 	}
 	limits := map[string]*float64{
-		string(splio.BrakeShrunk): &b.Shrunk, string(splio.BrakeLeft): &b.Left, string(splio.BrakeInserted): &b.Inserted,
+		string(splio.BrakeShrunk): &b.Shrunk, string(splio.BrakeLeft): &b.Left, string(splio.BrakeDeleted): &b.Deleted, string(splio.BrakeInserted): &b.Inserted,
 		string(splio.BrakeChanged): &b.Changed, string(splio.BrakeRejected): &b.Rejected,
 		string(splio.BrakeColumnChanged): &b.ColumnChanged, string(splio.BrakeColumnInvalid): &b.ColumnInvalid,
 	}

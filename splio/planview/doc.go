@@ -41,9 +41,10 @@
 //	checks     sentences: what to look at before the plan is sent
 //	notes      sentences: what is good to know
 //	report     the splio.Report: plan, reason, read, rejected, duplicate, held_back,
-//	           unchanged, inserted, updated, left, uncertain, first, rejections,
-//	           columns, dropped, unverified, unchanged_cells, doubts, brakes,
-//	           files, waiting, waiting_unknown, resumed
+//	           unchanged, inserted, updated, left, uncertain, left_rows, deleted,
+//	           left_skipped, candidates, first, rejections, columns, dropped,
+//	           unverified, unchanged_cells, doubts, brakes, files, waiting,
+//	           waiting_unknown, resumed
 //	history    runs, oldest first: time, read, inserted, updated, rejected, left,
 //	           outcome
 //	samples    rows, when given: file, columns, rows

@@ -130,7 +130,7 @@ func notes(r *splio.Report) []string {
 		out = append(out, "Not sent any more: "+list(r.Dropped)+". Splio keeps the values it has.")
 	}
 	if r.Left > 0 {
-		out = append(out, count(r.Left, "contact")+" sent before "+plural(r.Left, "is", "are")+" not in the segment any more. Nothing is sent about "+plural(r.Left, "it", "them")+".")
+		out = append(out, count(r.Left, "contact")+" sent before "+plural(r.Left, "is", "are")+" not in the segment any more. "+aboutLeft(r))
 	}
 	if r.Uncertain > 0 {
 		out = append(out, count(r.Uncertain, "contact")+" sent before "+plural(r.Uncertain, "is", "are")+" not in the segment, but maybe only by mistake. Nothing is sent about "+plural(r.Uncertain, "it", "them")+" or forgotten.")
@@ -171,4 +171,15 @@ func tallies(r *splio.Report) []tally {
 		{"Duplicates", "surplus records of a contact that is there already", r.Duplicate},
 		{"Held back", "new, and not among the contacts known to Splio", r.HeldBack},
 	}
+}
+
+// aboutLeft says what is done about those who left.
+func aboutLeft(r *splio.Report) string {
+	switch {
+	case r.Deleted > 0:
+		return count(r.Deleted, "contact") + plural(r.Deleted, " is", " are") + " to be deleted in Splio."
+	case r.LeftRows > 0:
+		return count(r.LeftRows, "row") + plural(r.LeftRows, " takes", " take") + " lists or attributes from them in Splio."
+	}
+	return "Nothing is sent about " + plural(r.Left, "it", "them") + "."
 }

@@ -56,7 +56,7 @@ func TestHeadline(t *testing.T) {
 // Every brake says what it found, what usually is the cause, and how near it was.
 func TestBrakes(t *testing.T) {
 	for _, b := range []splio.Brake{
-		splio.BrakeEmpty, splio.BrakeShrunk, splio.BrakeLeft, splio.BrakeInserted, splio.BrakeChanged,
+		splio.BrakeEmpty, splio.BrakeShrunk, splio.BrakeLeft, splio.BrakeDeleted, splio.BrakeInserted, splio.BrakeChanged,
 		splio.BrakeRejected, splio.BrakeColumnChanged, splio.BrakeColumnInvalid,
 	} {
 		r := splio.BrakeReading{Brake: b, Column: "points", Count: 1_234, Total: 4_321, Share: 0.28558, Limit: 0.2, Hit: true}

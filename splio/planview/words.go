@@ -32,6 +32,8 @@ func wordsOf(r splio.BrakeReading) brakeWords {
 		w = brakeWords{"Segment became smaller", n + " fewer records than the " + total + " contacts sent before", "the extract ended early, or somebody added a filter"}
 	case splio.BrakeLeft:
 		w = brakeWords{"Contacts left the segment", n + " of the " + total + " contacts sent before are not in the segment any more", "the extract is of other contacts, somebody added a filter, or e-mails are written in another way"}
+	case splio.BrakeDeleted:
+		w = brakeWords{"Contacts to be deleted", n + " of the " + total + " contacts sent before would be deleted", "the extract is of other contacts, somebody added a filter, or e-mails are written in another way"}
 	case splio.BrakeInserted:
 		w = brakeWords{"New contacts", n + " of " + total + " contacts are new", "the extract is of other contacts, e-mails are written in another way, or insert mode was switched on"}
 	case splio.BrakeChanged:

@@ -1,0 +1,177 @@
+package diff
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+)
+
+// siftBytes is about what a key that was dropped takes in memory.
+const siftBytes = 20
+
+// dropped is a key of the last snapshot that the next one has not.
+type dropped struct {
+	key  keyDigest
+	gone bool // nobody put it; otherwise its record was held back
+}
+
+// drop notes that the key of a group is not in the next snapshot.
+func (w *worker) drop(k keyDigest, gone bool) {
+	if w.opts.Keys && !w.finding {
+		b := byte(0)
+		if gone {
+			b = 1
+		}
+		w.drops = append(append(w.drops, k[:]...), b)
+	}
+}
+
+// hold notes that the key of a group, which was put, is in the next snapshot.
+func (w *worker) hold(g *group) {
+	if w.opts.Keys && !w.finding {
+		w.holds = append(w.holds, w.entry(g).seq())
+	}
+}
+
+// keys hands over what a partition has found out about keys.
+func (j *join) keys(drops []byte, holds []int64) error {
+	if !j.opts.Keys {
+		return nil
+	}
+	j.holders.add(holds)
+	if len(drops) == 0 {
+		return nil
+	}
+	if j.drops == nil {
+		var err error
+		if j.drops, err = j.spillTo(); err != nil {
+			return err
+		}
+	}
+	return j.drops.write(drops)
+}
+
+// keyed refuses what needs [RunOptions.Keys], and Compare.
+func (r *Run) keyed() error {
+	switch {
+	case r.summary == nil || r.closed:
+		return errors.New("diff: Sift and Holders before Compare, or after Close")
+	case !r.opts.Keys:
+		return errors.New("diff: Sift and Holders need RunOptions.Keys")
+	}
+	return nil
+}
+
+// Holders yields in ascending order, for each key that was put and that is in
+// the next snapshot, the number of one record that has it: the one that was taken
+// of it, or a rejected one whose key keeps its earlier state. It needs
+// [RunOptions.Keys] and may be ranged over again.
+func (r *Run) Holders() iter.Seq2[int64, error] {
+	return func(yield func(int64, error) bool) {
+		if err := r.keyed(); err != nil {
+			yield(0, err)
+			return
+		}
+		for seq := range r.holders.all(false) {
+			if !yield(seq, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Sift visits keys, as given to [Feed.Put] in earlier runs, in their order, and
+// says what becomes of each: one with stays set is in the next snapshot, unless it
+// was not in the last; one with gone set is a key that no record of the run has, as
+// counted in [Summary.Gone]; one with neither was held back now. So who keeps the
+// keys of a snapshot in a file of their own learns which ones have left, and which
+// ones to keep.
+//
+// The keys are ranged over as often as memory asks for, usually once, and must be
+// the same each time; visit is called in the last round alone. It needs
+// [RunOptions.Keys], and Compare to be over. An error of the keys or of visit ends
+// it, and is returned as it is.
+func (r *Run) Sift(ctx context.Context, keys iter.Seq2[[]byte, error], visit func(key []byte, stays, gone bool) error) error {
+	if err := r.keyed(); err != nil {
+		return err
+	}
+	marks := map[bool]*numbers{false: newNumbers(), true: newNumbers()} // by gone: the keys found in earlier rounds
+	total := int64(0)
+	if r.drops != nil {
+		total = r.dropped
+	}
+	for at := int64(0); ; {
+		lot, err := r.lot(at, total)
+		if err != nil {
+			return err
+		}
+		at += int64(len(lot))
+		if err := r.round(ctx, keys, lot, marks, at == total, visit); err != nil {
+			return err
+		}
+		if at == total {
+			return nil
+		}
+	}
+}
+
+// lot reads keys that were dropped, from a number on, as many as memory holds.
+func (r *Run) lot(at, total int64) ([]dropped, error) {
+	const size = digestBytes + 1
+	n := min(total-at, max(1, r.memory()/8/siftBytes))
+	lot := make([]dropped, 0, n)
+	buf := make([]byte, readSize+pageSize)
+	for most := int64(readSize / size); n > 0; {
+		part := min(n, most)
+		b, err := r.drops.read(buf, at*size, int(part)*size)
+		if err != nil {
+			return nil, err
+		}
+		for ; len(b) > 0; b = b[size:] {
+			lot = append(lot, dropped{keyDigest(b[:digestBytes]), b[digestBytes] == 1})
+		}
+		at, n = at+part, n-part
+	}
+	slices.SortFunc(lot, func(a, b dropped) int { return bytes.Compare(a.key[:], b.key[:]) })
+	return lot, nil
+}
+
+// round ranges over the keys once.
+func (r *Run) round(ctx context.Context, keys iter.Seq2[[]byte, error], lot []dropped, marks map[bool]*numbers, last bool, visit func([]byte, bool, bool) error) error {
+	n := int64(0)
+	for key, err := range keys {
+		if err != nil {
+			return err
+		}
+		if n++; n&1023 == 1 {
+			if err := context.Cause(ctx); err != nil {
+				return fmt.Errorf("diff: %w", err)
+			}
+		}
+		k := r.store.dig.keyOf(key)
+		i, found := slices.BinarySearchFunc(lot, k, func(d dropped, k keyDigest) int { return bytes.Compare(d.key[:], k[:]) })
+		switch {
+		case found && !last:
+			marks[lot[i].gone].add([]int64{n})
+		case !last:
+		case found:
+			err = visit(key, false, lot[i].gone)
+		default:
+			gone, held := marks[true].has(n), marks[false].has(n)
+			err = visit(key, !gone && !held, gone)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// has reports whether a number was added.
+func (n *numbers) has(seq int64) bool {
+	page, at := n.pages[seq>>numbersBits], seq&(numbersLen-1)
+	return page != nil && page.wanted[at>>6]>>(at&63)&1 == 1
+}
