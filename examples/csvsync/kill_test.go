@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -251,4 +253,60 @@ func TestKilledAnywhere(t *testing.T) {
 	if got, want := names(t, b.drop), []string{"acme_contacts_crm_20260301.csv", "acme_contacts_crm_20260301_2.csv"}; !slices.Equal(got, want) {
 		t.Errorf("the drop directory has %q, want %q", got, want)
 	}
+}
+
+var (
+	kills    = flag.Int("kills", 25, "how often TestKilledOften kills csvsync")
+	killSeed = flag.Uint64("killseed", 0, "the seed of TestKilledOften, 0 for a random one")
+)
+
+// Killed again and again at random moments of a short run, over a segment that changes every day: whenever a run comes to
+// its end, the destination has what the segment says.
+func TestKilledOften(t *testing.T) {
+	seed := *killSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	r := rand.New(rand.NewPCG(seed, 0))
+	b := newBench(t)
+	program := build(t)
+	lines := []string{"email,first_name,points\n"}
+	for i := range 300 {
+		lines = append(lines, fmt.Sprintf("contact.%d@example.com,Ann,%d\n", i, i))
+	}
+	start := time.Date(2026, 1, 1, 4, 0, 0, 0, time.UTC)
+	longest := time.Duration(0) // of a run that came to its end
+	killed, ended := 0, 0
+	for day := 0; killed < *kills; day++ {
+		for range r.IntN(4) {
+			i := 1 + r.IntN(len(lines)-1)
+			lines[i] = fmt.Sprintf("contact.%d@example.com,Bea,%d\n", i-1, r.IntN(1000))
+		}
+		b.setSegment(lines...)
+		args := b.args("-insert", "-now="+start.AddDate(0, 0, day).Format(time.RFC3339))
+		begin := time.Now()
+		cmd := exec.Command(program, args...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		stop := time.AfterFunc(time.Hour, func() { _ = cmd.Process.Kill() })
+		if day > 0 { // the first run tells how long one takes
+			stop.Reset(time.Duration(r.Int64N(int64(longest * 2))))
+		}
+		err := cmd.Wait()
+		stop.Stop()
+		if cmd.ProcessState.ExitCode() < 0 { // by the signal
+			killed++
+			continue
+		}
+		if err != nil {
+			t.Fatalf("seed %d, day %d: %v", seed, day, err)
+		}
+		ended++
+		longest = min(time.Since(begin), time.Second)
+		b.wantBig(lines)
+	}
+	b.sync("-insert", "-now="+start.AddDate(10, 0, 0).Format(time.RFC3339)).want(t, statusDone)
+	b.wantBig(lines)
+	t.Logf("seed %d: killed %d times, ended %d times, nothing lost", seed, killed, ended)
 }
