@@ -246,7 +246,11 @@ func (r *Run) changes(ctx context.Context, yield func(*diff.Change, error) bool)
 		}
 		switch verdict {
 		case isNew:
-			c.Kind, c.Columns = diff.New, all
+			again, err := parseSet(text)
+			if err != nil {
+				return err
+			}
+			c.Kind, c.Columns, c.Unconfirmed = diff.New, all, again != diff.Columns{}
 		case isConflict:
 			c.Kind = diff.Conflict
 		default:

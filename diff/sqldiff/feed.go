@@ -241,6 +241,9 @@ func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 		case r.opts.Known == nil && !r.opts.Create:
 			unconfirmed = true
 		}
+		if c.old && verdict == isNew {
+			add(&set, 0) // stands for: unconfirmed in the last snapshot
+		}
 	default:
 		unconfirmed = c.unconfirmed
 		var err error
@@ -311,11 +314,11 @@ func appendPadded(b []byte, v uint64, base, width int) []byte {
 	return append(appendZeros(b, width-len(digits)), digits...)
 }
 
-// setLen is the length of a set of columns as text.
-func setLen(columns int) int { return 2 * ((columns + 7) / 8) }
+// setLen is the length of a set of columns as text, which has at least a byte.
+func setLen(columns int) int { return 2 * max(1, (columns+7)/8) }
 
 func appendSet(b []byte, set diff.Columns, columns int) []byte {
-	for i := range (columns + 7) / 8 {
+	for i := range setLen(columns) / 2 {
 		b = hex.AppendEncode(b, []byte{byte(set[i/8] >> (8 * (i % 8)))})
 	}
 	return b
