@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spliosync/spliosync/diff"
@@ -188,7 +187,7 @@ func (a Activation) validate() error {
 	if len(a.Subscribe) > 0 && !a.Insert {
 		errs = append(errs, errors.New("splio: Activation.Subscribe is for contacts that are inserted, and Insert is off"))
 	}
-	if slices.ContainsFunc(a.Subscribe, func(id int) bool { return id < 0 || id >= maxLists }) {
+	if !areLists(a.Subscribe) {
 		errs = append(errs, fmt.Errorf("splio: Activation.Subscribe: ids of lists are 0 to %d", maxLists-1))
 	}
 	errs = append(errs, a.validateLeft(), a.Brakes.validate(), a.Waiting.validate())

@@ -56,6 +56,15 @@ const reserved = "md5email lastclickcateg lastclickdate lastopendate mirrorUrl f
 // alphabet is the prudent choice.
 var customName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
+// maxLists is how many lists a universe has at most (documented); that their ids
+// are 0 to 63 is inferred (FORMAT.md, section 4.3).
+const maxLists = 64
+
+// areLists reports whether all ids can be those of lists.
+func areLists(ids []int) bool {
+	return !slices.ContainsFunc(ids, func(id int) bool { return id < 0 || id >= maxLists })
+}
+
 // Options returns what a mapping for this destination may use: the attributes of
 // every universe, the custom fields that are declared, and the words that Splio
 // reserves. It is for [mapping.Mapping.Check] and for tests of a mapping.

@@ -55,7 +55,6 @@ type ImportConfigs struct {
 const (
 	maxConfig      = 1 << 20 // bytes
 	maxConfigDepth = 16
-	maxList        = 63 // the largest list id (the limit is documented, the range inferred)
 )
 
 // The options with a meaning.
@@ -219,8 +218,8 @@ func listIDs(value any) (ids []int, problem string) {
 			text = v.String()
 		}
 		id, err := strconv.ParseUint(text, 10, 8)
-		if err != nil || id > maxList {
-			return nil, fmt.Sprintf("must be a list of list ids, 0 to %d", maxList)
+		if err != nil || id >= maxLists {
+			return nil, fmt.Sprintf("must be a list of list ids, 0 to %d", maxLists-1)
 		}
 		ids = append(ids, int(id))
 	}
@@ -256,8 +255,8 @@ func (i ImportConfigs) validate() error {
 					fail(p.member, "must be Allowed, Forbidden or Unstated")
 				}
 			}
-			if slices.ContainsFunc(c.InitLists, func(id int) bool { return id < 0 || id > maxList }) {
-				fail("InitLists", fmt.Sprintf("list ids are 0 to %d", maxList))
+			if !areLists(c.InitLists) {
+				fail("InitLists", fmt.Sprintf("list ids are 0 to %d", maxLists-1))
 			}
 			if problem := prefixProblem(c.CellphonePrefix); problem != "" {
 				fail("CellphonePrefix", problem)

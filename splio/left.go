@@ -74,7 +74,7 @@ func (a Activation) validateLeft() error {
 	if l.on() && a.Differ != nil {
 		errs = append(errs, errors.New("splio: Activation.Left needs keys, which a Differ does not keep: choose one"))
 	}
-	if slices.ContainsFunc(l.Unsubscribe, func(id int) bool { return id < 0 || id >= maxLists }) {
+	if !areLists(l.Unsubscribe) {
 		errs = append(errs, fmt.Errorf("splio: Left.Unsubscribe: ids of lists are 0 to %d", maxLists-1))
 	}
 	mapped := a.Mapping.CustomNames()

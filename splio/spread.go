@@ -17,7 +17,6 @@ import (
 
 const (
 	maxFiles    = 64 // the default of [Activation.MaxFiles]
-	maxLists    = 64 // of a universe (FORMAT.md, section 4.3)
 	listsColumn = "subscriptions"
 )
 
