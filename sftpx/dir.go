@@ -17,8 +17,9 @@ import (
 // Files are made with mode 0644 less the umask, so that a reader with another account can take them: what protects their
 // content is the directory's own mode. A file is synced to disk before it appears under its name, and the directory after.
 //
-// It appears by a hard link that fails when the name is taken. Where the file system has no hard links, a look followed by a
-// rename takes its place, and another writer that makes the same name in that instant may be overwritten.
+// It appears by a rename that fails when the name is taken, where the system has one (Linux), otherwise by a hard link, of which
+// a process that is killed in that instant leaves the temporary name as well. Where the file system has neither, a look
+// followed by a rename takes their place, and another writer that makes the same name in that instant may be overwritten.
 type Dir string
 
 // Put implements the contract of the package.
@@ -142,7 +143,11 @@ func free(root *os.Root, name string) error {
 }
 
 func publish(root *os.Root, temp, name string) error {
-	err := root.Link(temp, name)
+	err := renameNew(root, temp, name)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	err = root.Link(temp, name)
 	switch {
 	case err == nil:
 		root.Remove(temp) // published: a leftover does no harm
