@@ -22,6 +22,7 @@ import (
 type again struct {
 	run     *diff.Run
 	records map[int64]in
+	texts   map[int64][]byte // nil: they have none
 	feeds   int
 	asked   []int64
 }
@@ -41,7 +42,11 @@ func (a *again) put(_ context.Context, numbers iter.Seq[int64]) error {
 			f := a.run.Feed()
 			for n := i; n < len(a.asked) && errs[i] == nil; n += len(errs) {
 				key, cells := a.records[a.asked[n]].bytes()
-				errs[i] = f.Put(a.asked[n], key, cells)
+				text := a.texts[a.asked[n]]
+				if isNoted(text) {
+					text = nil
+				}
+				errs[i] = f.PutText(a.asked[n], text, key, cells)
 			}
 		})
 	}
@@ -306,16 +311,26 @@ func recordsOf(t *testing.T, data string) [][]byte {
 	return all
 }
 
-// A lean run has the outcome of any other, to the last bit of the snapshot.
+// textOf is the text that a record is made of in tests, where several texts make
+// the same record.
+func textOf(r modelRecord, variant int) []byte {
+	return fmt.Appendf(nil, "%d %q %q", variant, r.key, r.cells)
+}
+
+// isNoted says that there is more about a text than its cells.
+func isNoted(text []byte) bool { return len(text)%5 == 0 }
+
+// Neither a lean run nor one by text has another outcome, to the last bit of the
+// snapshot.
 func TestAgainIsTheSame(t *testing.T) {
 	t.Parallel()
 	seed := cmp.Or(*seedFlag, rand.Uint64())
 	rng := rand.New(rand.NewPCG(seed, 1))
-	asked := 0
-	for n := range 30 {
+	modes := []string{"plain", "lean", "by text"}
+	asked, skipped := 0, 0
+	for n := range 40 {
 		size := []int{3, 40, 300, 300, 2000}[n%5]
-		var dirs [2]string
-		var stores [2]*diff.Store
+		dirs, stores := make([]string, len(modes)), make([]*diff.Store, len(modes))
 		for i := range stores {
 			dirs[i] = t.TempDir()
 			stores[i] = open(t, dirs[i], diff.Options{Key: goldKey, FS: quick{osFS(t, dirs[i])}})
@@ -323,9 +338,27 @@ func TestAgainIsTheSame(t *testing.T) {
 				stores[i].CutDigests(3, 2)
 			}
 		}
-		for run := range 4 {
+		var records []modelRecord
+		texts := make(map[int64][]byte)
+		rendering := "r"
+		for run := range 6 {
 			_, o := randomOptions(rng, size)
-			records := randomSegment(rng, size, 2)
+			fresh := randomSegment(rng, size, 2)
+			if len(records) == len(fresh) && rng.IntN(6) > 0 { // most stay what they are, under other numbers
+				for i := range fresh {
+					if rng.IntN(10) > 0 {
+						fresh[i].in = records[i].in
+					}
+				}
+			}
+			records = fresh
+			clear(texts)
+			for _, rec := range records {
+				texts[rec.seq] = textOf(rec, rng.IntN(20)/19)
+			}
+			if rng.IntN(8) == 0 {
+				rendering += "r"
+			}
 			if run == 2 {
 				var due []string
 				for i := range size / 2 {
@@ -337,36 +370,79 @@ func TestAgainIsTheSame(t *testing.T) {
 					}
 				}
 			}
-			var outcome [2]string
-			var kept [2][][]byte
+			outcome, kept := make([]string, len(modes)), make([][][]byte, len(modes))
 			for i, s := range stores {
 				opts := o.Tiny([]int64{0, int64(size) << 4, 40 << 10}[rng.IntN(3)], 1+rng.IntN(4))
+				opts.Keys = true
 				a := &again{records: make(map[int64]in), feeds: 1 + rng.IntN(3)}
-				if i == 1 {
+				if modes[i] != "plain" {
 					opts.Again = a.put
+				}
+				if modes[i] != "lean" {
+					opts.Rendering = rendering
+					a.texts = texts
 				}
 				r := begin(t, s, "a b", opts)
 				a.run = r
 				for _, rec := range records {
 					a.records[rec.seq] = rec.in
 				}
-				putConcurrently(t, rng, r, records)
+				if want := modes[i] == "by text" && run > 0 && !opts.Refresh; r.ByText() != want {
+					t.Fatalf("%s run %d is by text: %v", modes[i], run, r.ByText())
+				}
+				putTexts(t, rng, r, records, a.texts)
 				outcome[i] = counts(compare(t, r)) + "\n" + changes(t, r, []string{"a", "b"})
+				for seq, err := range r.Holders() {
+					outcome[i] += fmt.Sprint(" ", seq, err)
+				}
 				id := stage(t, r)
 				kept[i] = recordsOf(t, tree(t, dirs[i])["snapshot.staged-"+id])
 				publish(t, s, id)
+				if r.ByText() {
+					skipped += len(records) - len(a.asked)
+				}
 				r.Close()
 				asked += len(a.asked)
 			}
-			if outcome[0] != outcome[1] {
-				t.Fatalf("-seed %d, case %d, run %d: a lean run gives\n%s\nwant\n%s", seed, n, run, outcome[1], outcome[0])
+			for i := range modes {
+				if outcome[0] != outcome[i] {
+					t.Fatalf("-seed %d, case %d, run %d: a %s run gives\n%s\nwant\n%s", seed, n, run, modes[i], outcome[i], outcome[0])
+				}
 			}
-			if !slices.EqualFunc(kept[0], kept[1], bytes.Equal) {
+			if !slices.EqualFunc(kept[0], kept[2], bytes.Equal) {
+				t.Fatalf("-seed %d, case %d, run %d: a run by text keeps something else, of %d records and %d", seed, n, run, len(kept[2]), len(kept[0]))
+			}
+			textless := func(a, b []byte) bool { return bytes.Equal(a[:25], b[:25]) && bytes.Equal(a[33:], b[33:]) }
+			if !slices.EqualFunc(kept[0], kept[1], textless) {
 				t.Fatalf("-seed %d, case %d, run %d: a lean run keeps something else, of %d records and %d", seed, n, run, len(kept[1]), len(kept[0]))
 			}
 		}
 	}
-	if asked < 1000 {
-		t.Errorf("%d records were put again", asked)
+	if asked < 1000 || skipped < 1000 {
+		t.Errorf("%d records were put again, and %d not asked for", asked, skipped)
+	}
+}
+
+// putTexts puts records with their texts, if there are any: in a run by text
+// without cells.
+func putTexts(t *testing.T, rng *rand.Rand, r *diff.Run, records []modelRecord, texts map[int64][]byte) {
+	t.Helper()
+	if texts == nil {
+		putConcurrently(t, rng, r, records)
+		return
+	}
+	feeds := []*diff.Feed{r.Feed(), r.Feed()}
+	for _, rec := range records {
+		key, cells := rec.bytes()
+		text := texts[rec.seq]
+		if !r.ByText() && isNoted(text) {
+			text = nil
+		}
+		if r.ByText() {
+			cells = nil
+		}
+		if err := feeds[rng.IntN(2)].PutText(rec.seq, text, key, cells); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -44,6 +44,9 @@ func (r *Run) Compare(ctx context.Context) (*Summary, error) {
 		sum:      &Summary{First: r.last == nil, Columns: make([]ColumnSummary, len(r.columns))},
 	}
 	j.holders = newNumbers()
+	if j.layout = r.shape; r.byText {
+		j.layout = r.complete
+	}
 	err := errors.Join(j.all(ctx), j.release())
 	if err == nil && j.drops != nil {
 		r.dropped = j.drops.size / (digestBytes + 1)
@@ -64,16 +67,15 @@ func (j *join) all(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("diff: %w", err)
 	}
-	var err error
-	if j.sum.Unusable, err = j.flush(); err != nil {
+	unusable, err := j.flush()
+	if err != nil {
 		return err
 	}
 	if err := j.today.end(); err != nil {
 		return err
 	}
-	j.sum.Rejected = j.sum.Unusable
-	j.sum.Read = j.today.count + j.sum.Unusable
-	j.kept = j.opts.Partial || j.sum.Unusable > j.opts.MaxUnusable
+	j.sum.Read = j.today.count + unusable
+	j.kept = j.opts.Partial || unusable > j.opts.MaxUnusable || j.byText // or maybe not
 	for i, name := range j.columns {
 		j.sum.Columns[i].Name = name
 	}
@@ -101,11 +103,17 @@ func (j *join) all(ctx context.Context) error {
 		return err
 	}
 	j.today.seal(j.bits)
-	if j.lean {
-		if err := j.putAgain(ctx); err != nil {
+	if j.lean || j.byText {
+		again, err := j.putAgain(ctx)
+		if err != nil {
 			return err
 		}
+		if j.byText {
+			unusable = again
+		}
 	}
+	j.sum.Unusable, j.sum.Rejected = unusable, unusable
+	j.kept = j.opts.Partial || unusable > j.opts.MaxUnusable
 	if err := j.store.usable(); err != nil { // the caller's functions may have closed it
 		return err
 	}
@@ -117,47 +125,46 @@ func (j *join) all(ctx context.Context) error {
 	return j.run(ctx)
 }
 
-// putAgain finds the records whose column digests are needed, and has them put
-// again.
-func (j *join) putAgain(ctx context.Context) error {
-	j.wanted = newNumbers()
+// putAgain finds the records of which more is needed, and has them put again. It
+// returns how many of these had no key.
+func (j *join) putAgain(ctx context.Context) (unusable int64, err error) {
 	j.finding = true
 	if err := j.run(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	j.finding = false
 	if j.coarse == nil {
 		if err := j.last.rewind(); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if len(j.wanted.pages) == 0 {
-		return nil
+		return 0, nil
 	}
 	if err := context.Cause(ctx); err != nil {
-		return fmt.Errorf("diff: %w", err)
+		return 0, fmt.Errorf("diff: %w", err)
 	}
-	j.again = newRelation(entrySize(len(j.columns), j.rowAt), j.memory()/8, j.spillTo)
+	j.again = newRelation(j.complete.size, j.memory()/8, j.spillTo)
 	j.phase.Store(puttingAgain)
-	err := j.opts.Again(ctx, j.wanted.all(false))
+	err = j.opts.Again(ctx, j.wanted.all(false))
 	if !j.phase.CompareAndSwap(puttingAgain, comparing) {
-		return errors.Join(err, errors.New("diff: the run was closed while records were put again"))
+		return 0, errors.Join(err, errors.New("diff: the run was closed while records were put again"))
 	}
 	if err != nil {
-		return fmt.Errorf("diff: put records again: %w", err)
+		return 0, fmt.Errorf("diff: put records again: %w", err)
 	}
-	if _, err := j.flush(); err != nil {
-		return err
+	if unusable, err = j.flush(); err != nil {
+		return 0, err
 	}
 	for seq := range j.wanted.all(true) {
-		return notAsItWas(seq)
+		return 0, notAsItWas(seq)
 	}
 	j.wanted = nil
 	if err := j.again.end(); err != nil {
-		return err
+		return 0, err
 	}
 	j.again.seal(j.bits)
-	return nil
+	return unusable, nil
 }
 
 // notAsItWas is the error about a record that is not put again as it was.
@@ -171,8 +178,8 @@ func (j *join) plan(old int64) {
 	n := j.today.count
 	most := max(n, old)
 	bytes := n * int64(j.today.size+j.newSize+groupBytes)
-	if j.lean {
-		bytes += n * int64(4*len(j.columns)) // at worst all are put again
+	if j.lean || j.byText {
+		bytes += n * int64(j.complete.size) // at worst all are put again
 	}
 	if j.last != nil {
 		bytes += old * int64(j.last.size+groupBytes)
@@ -186,7 +193,7 @@ func (j *join) plan(old int64) {
 		workers = int64(runtime.GOMAXPROCS(0))
 	}
 	share := j.memory() / 4
-	if j.lean {
+	if j.lean || j.byText {
 		share /= 2
 	}
 	if j.today.spilled() {

@@ -197,7 +197,7 @@ func TestCrafted(t *testing.T) {
 		{"key twice in two blocks", "", with(func(l *layout) { l.blocks = slices.Insert(l.blocks, 1, l.blocks[0]) }), diff.ErrDamaged},
 		{"empty block", "none is written", with(func(l *layout) { l.blocks[0].records = nil }), diff.ErrDamaged},
 		{"block too large", "a block has at most 64 KiB of records", with(func(l *layout) {
-			l.blocks[0].records = slices.Repeat(l.blocks[0].records, 64<<10/29+1)
+			l.blocks[0].records = slices.Repeat(l.blocks[0].records, 64<<10/37+1)
 		}), diff.ErrDamaged},
 		{"2^31 records", "a length that is negative where an int has 32 bits", raw(l.header(), hugeBlock(1<<31), l.bytes()), diff.ErrDamaged},
 		{"2^32-1 records", "", raw(l.header(), hugeBlock(1<<32-1), l.bytes()), diff.ErrDamaged},

@@ -45,9 +45,9 @@ type sipKey struct{ k0, k1 uint64 }
 // digester makes the digests of one store. It is immutable.
 type digester struct {
 	key, row, column sipKey
-	check            [16]byte
-	rowBits          uint64 // what is kept of a row digest: everything, but in tests
-	columnBits       uint32 // what is kept of a column digest
+	check, text      [16]byte // of text the keys are derived
+	rowBits          uint64   // what is kept of a row digest: everything, but in tests
+	columnBits       uint32   // what is kept of a column digest
 }
 
 func newDigester(secret []byte) (*digester, error) {
@@ -62,12 +62,23 @@ func newDigester(secret []byte) (*digester, error) {
 		}
 		p.key.k0, p.key.k1 = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
 	}
-	check, err := derive(secret, "check")
-	if err != nil {
-		return nil, err
+	for purpose, dst := range map[string]*[16]byte{"check": &d.check, "text": &d.text} {
+		b, err := derive(secret, purpose)
+		if err != nil {
+			return nil, err
+		}
+		copy(dst[:], b)
 	}
-	copy(d.check[:], check)
 	return d, nil
+}
+
+// textKey returns the key of text digests under a rendering.
+func (d *digester) textKey(rendering string) (k sipKey, err error) {
+	b, err := derive(d.text[:], "text "+rendering)
+	if err == nil {
+		k.k0, k.k1 = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+	}
+	return k, err
 }
 
 func derive(secret []byte, purpose string) ([]byte, error) {

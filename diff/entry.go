@@ -7,25 +7,43 @@ import "encoding/binary"
 //	 0 16  key digest
 //	16  8  record number; the first bit of the whole is set when rejected
 //	24  8  digest of the cells in the order of the run
-//	32  8  the same in the columns of the last snapshot, when they differ
+//	 .  8  text digest, in a run with a Rendering
+//	 .  8  digest of the cells in the columns of the last snapshot, when they differ
 //	 .  .  column digests
 //
-// In a lean run the row digest is the last of it, and a record that is put
-// again has another entry, with column digests.
+// In a lean run there are no column digests, and a record that is put again has
+// another entry, with them. In a run by text, the text digest stands in the place
+// of that of the cells, and nothing follows.
 type entry []byte
 
 const (
 	digestBytes   = 16 // bytes of a key digest
-	entryFixed    = 32 // bytes before the second row digest, or the columns
+	entryFixed    = 32
 	entryRejected = 1 << 63
 )
 
-// entrySize is the size of an entry of so many columns, whose row in the
-// columns of the last snapshot is at rowAt.
-func entrySize(columns, rowAt int) int { return rowAt + 8 + 4*columns }
+// shape says where the parts of an entry are.
+type shape struct {
+	text    int // 0: there is none
+	base    int // that of the cells, unless the columns differ
+	columns int
+	size    int
+}
 
-// leanSize is that of an entry without column digests.
-const leanSize = entryFixed
+// shapeOf is the shape of an entry of so many columns.
+func shapeOf(text, base bool, columns int) shape {
+	s := shape{base: entryFixed - 8, columns: entryFixed}
+	if text {
+		s.text = s.columns
+		s.columns += 8
+	}
+	if base {
+		s.base = s.columns
+		s.columns += 8
+	}
+	s.size = s.columns + 4*columns
+	return s
+}
 
 func (e entry) key() keyDigest { return keyDigest(e[:digestBytes]) }
 func (e entry) number() uint64 { return binary.LittleEndian.Uint64(e[16:]) }
@@ -33,11 +51,13 @@ func (e entry) seq() int64     { return int64(e.number() &^ entryRejected) }
 func (e entry) rejected() bool { return e.number()&entryRejected != 0 }
 func (e entry) row() uint64    { return binary.LittleEndian.Uint64(e[24:]) }
 
-// base returns the row digest that is at rowAt.
-func (e entry) base(rowAt int) uint64 { return binary.LittleEndian.Uint64(e[rowAt:]) }
-
-// digests returns the column digests.
-func (e entry) digests(rowAt int) digests { return digests(e[rowAt+8:]) }
+// at returns a digest by its place, 0 without one.
+func (e entry) at(place int) uint64 {
+	if place == 0 {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(e[place:])
+}
 
 // digests are those of the columns.
 type digests []byte

@@ -67,7 +67,7 @@ func (l layout) header() []byte {
 	return le.AppendUint32(b, sum32(b))
 }
 
-func (l layout) size() int { return 25 + 4*len(l.columns) }
+func (l layout) size() int { return 33 + 4*len(l.columns) }
 
 func (l layout) block(n int) []byte {
 	b := l.blocks[n]
@@ -113,6 +113,7 @@ func (l *layout) add(record []byte) {
 // digests of format 1; the purposes of the derived keys are part of it.
 type oracle struct {
 	key, row, column [2]uint64
+	texts            []byte // of which the key of text digests is derived
 	check            [16]byte
 }
 
@@ -127,8 +128,17 @@ func newOracle(secret []byte) (o oracle) {
 	for p, k := range map[string]*[2]uint64{"key": &o.key, "row": &o.row, "column": &o.column} {
 		k[0], k[1] = le.Uint64(derive(p)), le.Uint64(derive(p)[8:])
 	}
-	o.check = [16]byte(derive("check"))
+	o.check, o.texts = [16]byte(derive("check")), derive("text")
 	return o
+}
+
+// text returns the digest of a text under a rendering.
+func (o oracle) text(rendering, text string) uint64 {
+	b, err := hkdf.Key(sha256.New, o.texts, nil, "spliosync/diff 1 text "+rendering, 16)
+	if err != nil {
+		panic(err)
+	}
+	return siphash.Hash(le.Uint64(b), le.Uint64(b[8:]), []byte(text))
 }
 
 func cellBytes(b []byte, cell string) []byte {
@@ -146,6 +156,7 @@ func (o oracle) record(r in, flags byte, columns []string) []byte {
 		row = cellBytes(row, c)
 	}
 	out := append(le.AppendUint64(slices.Clone(k), siphash.Hash(o.row[0], o.row[1], row)), flags)
+	out = le.AppendUint64(out, r.text)
 	for i, c := range r.cells {
 		b := append(binary.AppendUvarint(slices.Clone(k), uint64(len(columns[i]))), columns[i]...)
 		out = le.AppendUint32(out, uint32(siphash.Hash(o.column[0], o.column[1], cellBytes(b, c))))
@@ -153,13 +164,15 @@ func (o oracle) record(r in, flags byte, columns []string) []byte {
 	return out
 }
 
-// gold is the content of the golden file.
+// gold is the content of the golden file. The text digest of the first record is
+// that of "ann;1;2;3" under the rendering "gold".
 func gold() (l layout, records []in) {
 	o := newOracle(goldKey)
 	l = layout{bits: 4, columns: []string{"a", "köln", strings.Repeat("c", 1024)}, scope: "acme/email", check: o.check}
 	copy(l.id[:], "golden snapshot.")
 	copy(l.base[:], "the one before..")
 	records = []in{rec("ann", "1 2 3"), rec("ben", "1 _ ~"), rec("", "x x x"), rec("dan", "1 2 3"), rec("eve", "_ _ _"), rec("fay", "1 2 3")}
+	records[0].text = o.text("gold", "ann;1;2;3")
 	for i, flags := range []byte{0, 0, unconfirmed, due, noRow, unconfirmed | due} {
 		l.add(o.record(records[i], flags, l.columns))
 	}
@@ -189,20 +202,35 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, dir, diff.Options{Scope: "acme/email", Key: goldKey})
-	r, err := s.Begin(t.Context(), l.columns, diff.RunOptions{})
+	a := &again{records: make(map[int64]in)}
+	r, err := s.Begin(t.Context(), l.columns, diff.RunOptions{Rendering: "gold", Again: a.put})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close() })
+	a.run = r
 	records[1].cells[2] = "" // was absent
-	put(t, r, records...)
-	put2(t, r, 7, bad("fay"))
+	f := r.Feed()
+	for i, rec := range append(slices.Clone(records), bad("fay")) {
+		a.records[int64(i+1)] = rec
+		text := []byte("another text")
+		if i == 0 {
+			text = []byte("ann;1;2;3")
+		}
+		if err := f.PutText(int64(i+1), text, []byte(rec.key), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	sum := compare(t, r)
 	if got, want := counts(sum), "read=7 rejected=1 unchanged=3 changed=1 due=2 previous=6 "+l.columns[2]+"=1"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if got, want := changes(t, r, []string{"a", "b", "c"}), "2:changed[c] 4:due[] 6:due[]?"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+
+	if want := []int64{2, 3, 4, 5, 6, 7}; !slices.Equal(a.asked, want) {
+		t.Errorf("asked for %d, want %d: the text of the first is what it was", a.asked, want)
 	}
 
 	// And what is written today is the same format.

@@ -16,6 +16,7 @@ type join struct {
 	bits    uint8
 	workers int
 	crew    []*worker
+	layout  shape     // of the entries that are compared
 	finding bool      // this is the first of two
 	newSize int       // of a record of the next snapshot
 	kept    bool      // keys that nobody put keep their state
@@ -119,11 +120,13 @@ type group struct {
 	more  uint32 // where its column digests end in worker.more, counted in records; 0: it has none
 	valid uint32 // records that were not rejected
 	flags uint8
+	seq   int64  // in a run by text, the record that is taken
+	text  uint64 // and the digest of its text
 }
 
 // groupBytes is about what a group takes, with its place in the table and a
 // finding.
-const groupBytes = 32 + 8 + 16
+const groupBytes = 48 + 8 + 16
 
 // Flags of a group.
 const (
@@ -131,6 +134,9 @@ const (
 	isClash             // the policy rejects all of its records
 	isKnown
 	isHeld // a record that was rejected stands in for its entry
+	isSame // its texts are that of the last snapshot
+	isMany // its texts differ, or there are several that are to be put again
+	isOpen // its records are to be put again
 )
 
 // partition joins the next partition. It returns false when there is none.
@@ -141,6 +147,9 @@ func (w *worker) partition(ctx context.Context) (more bool, err error) {
 	}
 	if err := w.gather(ctx, p); err != nil {
 		return false, err
+	}
+	if w.finding && w.byText {
+		return w.want(), nil
 	}
 	w.settle()
 	if w.other != 0 {
@@ -225,7 +234,11 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 			}
 		}
 	}
-	if err := w.today.each(ctx, p, &w.read, w.take); err != nil {
+	if w.byText {
+		if err := w.texts(ctx, p); err != nil {
+			return err
+		}
+	} else if err := w.today.each(ctx, p, &w.read, w.take); err != nil {
 		return err
 	}
 	if w.again != nil {
@@ -233,7 +246,7 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 			return err
 		}
 	}
-	if w.known == nil {
+	if w.known == nil || w.finding && w.byText {
 		return nil
 	}
 	return w.known.each(ctx, p, &w.read, func(k []byte) {
@@ -299,7 +312,7 @@ func (w *worker) take(b []byte) {
 			copy(w.entry(g), b)
 			return
 		}
-		g.at = uint32(len(w.now) / w.today.size)
+		g.at = uint32(len(w.now) / len(e))
 		w.now = append(w.now, b...)
 		return
 	}
@@ -318,7 +331,7 @@ func (w *worker) takeRejected(g *group, e entry) {
 	switch {
 	case g.flags&isHeld == 0:
 		g.flags |= isHeld
-		g.at = uint32(len(w.now) / w.today.size)
+		g.at = uint32(len(w.now) / len(e))
 		w.now = append(w.now, e...)
 	case e.seq() < w.entry(g).seq():
 		copy(w.entry(g), e)
@@ -328,19 +341,23 @@ func (w *worker) takeRejected(g *group, e entry) {
 // takeAgain finds the record of an entry that was put again.
 func (w *worker) takeAgain(b []byte) {
 	e := entry(b)
+	if w.byText {
+		w.takeOpen(e)
+		return
+	}
 	if n := w.table[w.lookup(b)]; n != 0 && w.groups[n-1].valid > 0 {
 		g := &w.groups[n-1]
 		if first := w.entry(g); first.number() == e.number() && first.row() == e.row() {
 			w.puts++
 			g.more = w.puts
-			w.more = append(w.more, e.digests(w.rowAt)...)
+			w.more = append(w.more, e[w.complete.columns:]...)
 			return
 		}
 	}
 	w.other = e.seq()
 }
 
-func (w *worker) entry(g *group) entry { return entry(w.now[int(g.at)*w.today.size:][:w.today.size]) }
+func (w *worker) entry(g *group) entry { return entry(w.now[int(g.at)*w.layout.size:][:w.layout.size]) }
 
 // settle gives each key its verdict and writes its state.
 func (w *worker) settle() {
@@ -351,13 +368,19 @@ func (w *worker) settle() {
 			o = record(w.before[i*w.last.size:][:w.last.size])
 		}
 		switch {
-		case g.flags&isPut == 0: // nobody put it, so it is in the last snapshot
+		case g.flags&isPut == 0 && o == nil: // what was put by text turned out to have no key
+		case g.flags&isPut == 0:
 			if !w.kept {
 				w.sum.Gone++
 				w.drop(g.key, true)
 				continue
 			}
 			w.sum.Kept++
+			w.carry(o)
+		case g.flags&isSame != 0:
+			w.sum.Duplicate += int64(g.valid - 1)
+			w.sum.Unchanged++
+			w.hold(g.seq)
 			w.carry(o)
 		case g.valid == 0: // rejected
 			w.keepOld(g, o)
@@ -373,15 +396,19 @@ func (w *worker) settle() {
 
 // keepOld carries the old record of a key that was put and is not compared.
 func (w *worker) keepOld(g *group, o record) {
-	if o != nil {
-		w.hold(g)
+	if o != nil && w.opts.Keys { // otherwise there may be no entry
+		w.hold(w.entry(g).seq())
 	}
 	w.carry(o)
 }
 
 // conflicts finds the records of keys that the policy rejects.
 func (w *worker) conflicts(ctx context.Context, p uint32) error {
-	return w.today.each(ctx, p, &w.read, func(b []byte) {
+	put := w.today
+	if w.byText {
+		put = w.again
+	}
+	return put.each(ctx, p, &w.read, func(b []byte) {
 		if e := entry(b); !e.rejected() && w.group(b).flags&isClash != 0 {
 			w.found = append(w.found, finding{e.seq(), codeConflict})
 		}
@@ -422,7 +449,7 @@ func (w *worker) compare(g *group, e entry, o record) {
 		if o != nil {
 			code = codeNewAgain
 		}
-		w.hold(g)
+		w.hold(e.seq())
 		w.found = append(w.found, finding{e.seq(), code})
 		w.keep(e, flags, digests)
 		return
@@ -452,7 +479,7 @@ func (w *worker) compare(g *group, e entry, o record) {
 			w.counts[c]++
 		}
 	}
-	w.hold(g)
+	w.hold(e.seq())
 	w.keep(e, flags, digests)
 }
 
@@ -464,7 +491,7 @@ func (w *worker) digests(g *group, e entry, o record) (_ digests, ok bool) {
 	case o != nil && w.same && o.flags()&flagNoRow == 0 && e.row() == o.row():
 		return o.digests(), true
 	case !w.lean:
-		return e.digests(w.rowAt), true
+		return digests(e[w.complete.columns:]), true
 	case g.more == 0:
 		return nil, false
 	}
@@ -489,7 +516,7 @@ func (w *worker) set(s Columns) uint32 {
 // changed returns the columns in which an entry differs from its old record.
 func (w *worker) changed(e entry, digests digests, o record) (set Columns) {
 	byRow := w.exact && o.flags()&flagNoRow == 0
-	if !byRow || e.base(w.rowAt) != o.row() {
+	if !byRow || e.at(w.layout.base) != o.row() {
 		for at, c := range w.baseOf {
 			if c >= 0 && digests.at(c) != o.digests().at(at) {
 				set.add(c)
@@ -518,6 +545,7 @@ func (w *worker) keep(e entry, flags byte, d digests) {
 	w.after = append(w.after, e[:digestBytes]...)
 	w.after = binary.LittleEndian.AppendUint64(w.after, e.row())
 	w.after = append(w.after, flags)
+	w.after = binary.LittleEndian.AppendUint64(w.after, e.at(w.layout.text))
 	w.after = append(w.after, d...)
 }
 

@@ -212,7 +212,7 @@ func modelCase(t *testing.T, rng *rand.Rand, size int) bool {
 		workers := []int{0, 1, 2, 8}[rng.IntN(4)]
 		ro = ro.Tiny(memory, workers)
 		ro.Keys = rng.IntN(2) == 0
-		lean := rng.IntN(2) == 0
+		lean, byText := rng.IntN(2) == 0, rng.IntN(2) == 0
 		records := randomSegment(rng, size, len(columns))
 		verdicts, want, next := m.run(columns, mo, records)
 		ok := func() bool {
@@ -223,13 +223,20 @@ func modelCase(t *testing.T, rng *rand.Rand, size int) bool {
 			if lean {
 				ro.Again = a.put
 			}
+			if byText {
+				ro.Rendering = "columns " + strings.Join(columns, ",")
+				a.texts = make(map[int64][]byte)
+				for _, rec := range records {
+					a.texts[rec.seq] = textOf(rec, rng.IntN(9)/8)
+				}
+			}
 			r, err := s.Begin(t.Context(), columns, ro)
 			if err != nil {
 				t.Fatal(err)
 			}
 			a.run = r
 			defer r.Close()
-			putConcurrently(t, rng, r, records)
+			putTexts(t, rng, r, records, a.texts)
 			sum := compare(t, r)
 			good := checkModel(t, r, columns, sum, verdicts, want)
 			if ro.Keys {
@@ -248,7 +255,7 @@ func modelCase(t *testing.T, rng *rand.Rand, size int) bool {
 			return good
 		}()
 		if !ok {
-			t.Logf("run %d, columns %q, memory %d, workers %d, lean %v, options %+v, previous %d, records %v", run, columns, memory, workers, lean, mo, len(m.state), records[:min(40, len(records))])
+			t.Logf("run %d, columns %q, memory %d, workers %d, lean %v, by text %v, options %+v, previous %d, records %v", run, columns, memory, workers, lean, byText, mo, len(m.state), records[:min(40, len(records))])
 			return false
 		}
 	}

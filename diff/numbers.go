@@ -39,6 +39,20 @@ func (n *numbers) add(seqs []int64) {
 	}
 }
 
+// merge adds all of m.
+func (n *numbers) merge(m *numbers) {
+	for at, page := range m.pages {
+		mine := n.pages[at]
+		if mine == nil {
+			n.pages[at] = page
+			continue
+		}
+		for i, w := range &page.wanted {
+			mine.wanted[i] |= w
+		}
+	}
+}
+
 // take takes note that a record was put again.
 func (n *numbers) take(seq int64) error {
 	page, at := n.pages[seq>>numbersBits], seq&(numbersLen-1)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/dchest/siphash"
 )
 
 // DuplicatePolicy says which of several records with one key and different
@@ -83,6 +85,13 @@ type RunOptions struct {
 	// takes less time.
 	Again func(ctx context.Context, numbers iter.Seq[int64]) error
 
+	// Rendering names all that makes the key and the cells of a record out of its
+	// text: where it is the same, equal texts have equal keys and cells. It is for
+	// [Feed.PutText], and part of what text digests are made with. With Again, and
+	// without Refresh, it makes a run over the columns of the last snapshot one
+	// [Run.ByText].
+	Rendering string
+
 	// Keys makes the run remember which keys it drops, for [Run.Sift], and which
 	// records hold a key of the next snapshot, for [Run.Holders]: for who keeps keys.
 	// It costs 17 bytes in a temporary file for each key that is dropped, and a quarter
@@ -99,7 +108,7 @@ type Run struct {
 	store   *Store
 	opts    RunOptions
 	columns []string
-	rowAt   int        // where entry.base is
+	shape   shape      // of the entries of today
 	last    *reader    // the last snapshot; nil in a first run, or anew
 	base    snapshotID // of the snapshot that is to be replaced
 	baseOf  []int      // for each column of the last snapshot, its number in this run, or -1
@@ -107,6 +116,8 @@ type Run struct {
 	same    bool       // the columns are those of the last snapshot, in its order
 	exact   bool       // no column of the last snapshot is missing: rows can be compared
 	lean    bool       // column digests come from again
+	byText  bool       // records are put by their text, and with their cells where that is not what it was
+	textKey sipKey     // of text digests
 
 	mu     sync.Mutex
 	feeds  []*Feed
@@ -116,6 +127,7 @@ type Run struct {
 	today    *relation // what was put, as entries
 	wanted   *numbers  // what is to be put again
 	again    *relation // what was put again, as entries with column digests; nil: nothing
+	complete shape     // of those
 	verdicts *verdicts // what Changes yields
 	summary  *Summary
 	gone     int64
@@ -183,15 +195,28 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 			}
 		}
 	}
-	r.rowAt = entryFixed - 8
-	if last != nil && !r.same && r.exact {
-		r.rowAt = entryFixed
+	texts := o.Rendering != ""
+	if texts {
+		if r.textKey, err = s.dig.textKey(o.Rendering); err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
 	}
-	size := entrySize(len(columns), r.rowAt)
-	if r.lean = o.Again != nil && last != nil && r.same; r.lean {
-		size = leanSize
+	again := o.Again != nil && last != nil && r.same
+	r.byText = again && texts && !o.Refresh // which wants everything
+	r.lean = again && !r.byText
+	r.complete = shapeOf(texts, last != nil && !r.same && r.exact, len(columns))
+	switch {
+	case r.byText:
+		r.shape = shapeOf(false, false, 0)
+	case r.lean:
+		r.shape = shapeOf(texts, false, 0)
+	default:
+		r.shape = r.complete
 	}
-	r.today = newRelation(size, r.memory()/2, r.spillTo)
+	if again {
+		r.wanted = newNumbers()
+	}
+	r.today = newRelation(r.shape.size, r.memory()/2, r.spillTo)
 	return r, nil
 }
 
@@ -237,6 +262,8 @@ type Feed struct {
 	run      *Run
 	phase    uint32   // when it was made
 	wanted   *numbers // while records are put again; nil before
+	shape    shape    // of the entries
+	keyless  *numbers // of records that were put by text without a key
 	unusable int64
 }
 
@@ -246,16 +273,18 @@ func (r *Run) Feed() *Feed {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f.phase = r.phase.Load()
-	f.rel = r.today
+	f.rel, f.shape = r.today, r.shape
 	if f.phase == puttingAgain {
-		f.rel, f.wanted = r.again, r.wanted
+		f.rel, f.wanted, f.shape = r.again, r.wanted, r.complete
+	} else if r.byText {
+		f.keyless = newNumbers()
 	}
 	r.feeds = append(r.feeds, f)
 	return f
 }
 
 // flush takes the last entries of all feeds, and returns how many records they
-// had without a key.
+// had without a key. Those that are to be put again for it are added to wanted.
 func (r *Run) flush() (unusable int64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -264,6 +293,9 @@ func (r *Run) flush() (unusable int64, err error) {
 			return 0, err
 		}
 		unusable += f.unusable
+		if f.keyless != nil {
+			r.wanted.merge(f.keyless)
+		}
 	}
 	r.feeds = nil
 	return unusable, nil
@@ -277,6 +309,20 @@ func (r *Run) flush() (unusable int64, err error) {
 // one of a temporary file the run is of no further use. While [RunOptions.Again]
 // is at work, Put takes the records that it asks for.
 func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
+	return f.PutText(seq, nil, key, cells)
+}
+
+// PutText is [Feed.Put] for a record of which the text is known that its key and
+// cells were made of by [RunOptions.Rendering]. The next run by text knows by it
+// that they are what they were. Leave it nil where there is more about the record
+// than its key and cells, such as something to be reported: a record without a
+// text is never skipped.
+//
+// In a run [Run.ByText] nobody looks at cells, until Again: what is put then may
+// turn out to be rejected, or to have no usable key. A record without a usable key
+// is asked for as well, for whoever has to say what is wrong with it, and is to
+// be put without one again.
+func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte) error {
 	r := f.run
 	switch phase := r.phase.Load(); {
 	case phase == puttingAgain && f.phase != phase:
@@ -294,11 +340,17 @@ func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 		if err := f.wanted.take(seq); err != nil {
 			return err
 		}
-		if key == nil || cells == nil {
+		if !r.byText && (key == nil || cells == nil) {
 			return notAsItWas(seq)
 		}
 	}
+	if text != nil && r.opts.Rendering == "" {
+		return errors.New("diff: PutText without RunOptions.Rendering")
+	}
 	if key == nil {
+		if f.keyless != nil {
+			f.keyless.add([]int64{seq})
+		}
 		f.unusable++
 		return nil
 	}
@@ -309,6 +361,11 @@ func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 	k := f.dig.keyOf(key)
 	copy(e, k[:])
 	number := uint64(seq)
+	if f.keyless != nil {
+		binary.LittleEndian.PutUint64(e[16:], number)
+		binary.LittleEndian.PutUint64(e[24:], r.textDigest(text))
+		return nil
+	}
 	if cells == nil {
 		number |= entryRejected
 	}
@@ -318,13 +375,29 @@ func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 		return nil
 	}
 	binary.LittleEndian.PutUint64(e[24:], f.row(&k, cells))
-	if r.rowAt > 24 {
-		binary.LittleEndian.PutUint64(e[r.rowAt:], f.reordered(&k, r.baseOf))
+	if f.shape.text > 0 {
+		binary.LittleEndian.PutUint64(e[f.shape.text:], r.textDigest(text))
 	}
-	if len(e) > leanSize {
-		f.columns(&k, e[r.rowAt+8:])
+	if f.shape.base > 24 {
+		binary.LittleEndian.PutUint64(e[f.shape.base:], f.reordered(&k, r.baseOf))
+	}
+	if len(e) > f.shape.columns {
+		f.columns(&k, e[f.shape.columns:])
 	}
 	return nil
+}
+
+// ByText reports whether records are put by their text, with [Feed.PutText]: then
+// a record whose text is that of the last snapshot is what it was, and all others
+// are asked for by [RunOptions.Again]. What comes out is the same.
+func (r *Run) ByText() bool { return r.byText }
+
+// textDigest returns the digest of a text; 0 is none.
+func (r *Run) textDigest(text []byte) uint64 {
+	if text == nil {
+		return 0
+	}
+	return siphash.Hash(r.textKey.k0, r.textKey.k1, text)
 }
 
 // Changes yields what calls for something: New, Changed, Due and Conflict in

@@ -29,10 +29,10 @@ func (w *worker) drop(k keyDigest, gone bool) {
 	}
 }
 
-// hold notes that the key of a group, which was put, is in the next snapshot.
-func (w *worker) hold(g *group) {
+// hold notes that the key of a record is in the next snapshot.
+func (w *worker) hold(seq int64) {
 	if w.opts.Keys && !w.finding {
-		w.holds = append(w.holds, w.entry(g).seq())
+		w.holds = append(w.holds, seq)
 	}
 }
 

@@ -62,7 +62,10 @@ type header struct {
 }
 
 // recordSize is the size of a record with that many columns.
-func recordSize(columns int) int { return 25 + 4*columns }
+func recordSize(columns int) int { return recordFixed + 4*columns }
+
+// recordFixed is where the column digests of a record begin.
+const recordFixed = 33
 
 // blockRecords is the largest number of records in a block, for that many columns.
 func blockRecords(columns int) int { return max(1, blockTarget/recordSize(columns)) }
@@ -73,16 +76,17 @@ type record []byte
 func (r record) key() keyDigest   { return keyDigest(r[:16]) }
 func (r record) row() uint64      { return binary.LittleEndian.Uint64(r[16:]) }
 func (r record) flags() byte      { return r[24] }
-func (r record) digests() digests { return digests(r[25:]) }
+func (r record) text() uint64     { return binary.LittleEndian.Uint64(r[25:]) }
+func (r record) digests() digests { return digests(r[recordFixed:]) }
 
-func (r record) setColumn(i int, v uint32) { binary.LittleEndian.PutUint32(r[25+4*i:], v) }
+func (r record) setColumn(i int, v uint32) { binary.LittleEndian.PutUint32(r[recordFixed+4*i:], v) }
 
 func appendRecord(b []byte, k keyDigest, row uint64, flags byte, columns int) ([]byte, record) {
 	n := len(b)
 	b = append(b, k[:]...)
 	b = binary.LittleEndian.AppendUint64(b, row)
 	b = append(b, flags)
-	b = append(b, make([]byte, 4*columns)...)
+	b = append(b, make([]byte, recordSize(columns)-25)...)
 	return b, record(b[n:])
 }
 

@@ -24,6 +24,10 @@ type Source interface {
 
 	// Size is about how many bytes of text there are, -1 when nobody knows.
 	Size() int64
+
+	// Layout says what it depends on, besides the text of a record, what its fields
+	// are. Fields is called before.
+	Layout() string
 }
 
 // Reader hands out the chunks of a segment in their order. Use it from one
@@ -61,4 +65,13 @@ type Chunk interface {
 	// costs next to nothing. An error is the end of the segment, as one that
 	// [mapping.Source.Records] yields.
 	Record(seq int64) (*mapping.Record, error)
+
+	// Text is the text of the record that Record has returned last, valid as long
+	// as that; nil when the record has an error.
+	Text() []byte
+
+	// Field goes to a record as Record does, and returns its text and the value of a
+	// field, without looking at the others. The text is nil when the record has an
+	// error, or not that many fields; that it has too many is not told.
+	Field(seq int64, i int) (v mapping.Value, text []byte, err error)
 }

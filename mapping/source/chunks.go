@@ -33,6 +33,8 @@ func (s *csvStream) Repeatable() bool { return false }
 // Size is not known.
 func (s *csvStream) Size() int64 { return -1 }
 
+func (s *csvStream) Layout() string { return s.text.(*csvText).layout(s.fields) }
+
 // csvFile is CSV text in a file, which can be read by the chunk as well.
 type csvFile struct{ file }
 
@@ -77,6 +79,22 @@ func (s *csvFile) Size() int64 {
 		return -1
 	}
 	return info.Size()
+}
+
+// Layout reads the header once more: a separator may have to be found there. Where that fails, so will the reading.
+func (s *csvFile) Layout() string {
+	r, err := s.read(context.Background())
+	if err != nil {
+		return ""
+	}
+	defer r.close()
+	s.info = r.before // chunks are of this file
+	return r.text.(*csvText).layout(s.fields)
+}
+
+// layout is that of a source, once its header is known.
+func (s *csvText) layout(fields []string) string {
+	return fmt.Sprintf("csv %q %v %q", s.split.comma, s.split.lazy, fields)
 }
 
 // chunks begins to read by the chunk.
@@ -153,7 +171,7 @@ func (r *csvReader) Next(ctx context.Context, into chunk.Chunk) error {
 	c.text.split = splitter{
 		window: window{buf: s.buf, front: s.front, pos: from, end: s.pos, err: io.EOF},
 		comma:  s.comma, lazy: s.lazy, quote: plain, line: line,
-		fields: own.fields, spans: own.spans,
+		fields: own.fields, spans: own.spans, kept: own.kept,
 	}
 	if own.front > s.chunk { // grown for a long record: it need not be kept
 		own.buf, own.front = nil, 0
@@ -202,18 +220,50 @@ func (c *csvChunk) Len() int64 { return c.end - c.first }
 
 func (c *csvChunk) Size() int64 { return c.size }
 
-func (c *csvChunk) Record(seq int64) (*mapping.Record, error) {
+// pass goes to a record.
+func (c *csvChunk) pass(seq int64) error {
 	if seq < c.next || seq >= c.end {
-		return nil, fmt.Errorf("source: record %d is not in the chunk, or has been passed", seq)
+		return fmt.Errorf("source: record %d is not in the chunk, or has been passed", seq)
 	}
 	for c.next < seq {
 		if c.next += c.text.split.pass(seq - c.next); c.next == seq {
 			break
 		}
 		if _, err := c.text.split.skip(); err != nil {
-			return nil, c.text.failure(err)
+			return c.text.failure(err)
 		}
 		c.next++
+	}
+	return nil
+}
+
+func (c *csvChunk) Text() []byte {
+	if c.rec.Err != nil {
+		return nil
+	}
+	return c.text.split.text
+}
+
+func (c *csvChunk) Field(seq int64, i int) (v mapping.Value, text []byte, err error) {
+	if err := c.pass(seq); err != nil {
+		return v, nil, err
+	}
+	v, ok, err := c.text.split.one(i)
+	if err != nil {
+		return v, nil, c.text.failure(err)
+	}
+	if c.next++; c.text.split.stops() {
+		return v, nil, c.text.failure(c.text.quoteError("the record"))
+	}
+	if !ok {
+		return v, nil, nil
+	}
+	return v, c.text.split.text, nil
+}
+
+func (c *csvChunk) Record(seq int64) (*mapping.Record, error) {
+	if err := c.pass(seq); err != nil {
+		return nil, err
 	}
 	if err := c.text.split.next(); err != nil {
 		return nil, c.text.failure(err)

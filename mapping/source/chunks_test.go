@@ -93,6 +93,50 @@ func byChunk(ctx context.Context, s mapping.Source, use int, keep func(seq int64
 
 func all(int64) bool { return true }
 
+// fieldsByChunk compares what a chunk says of one field of each record with the whole of the record.
+func fieldsByChunk(t *testing.T, whole, one mapping.Source) {
+	t.Helper()
+	var readers [2]chunk.Reader
+	var chunks [2]chunk.Chunk
+	for i, s := range []mapping.Source{whole, one} {
+		r, err := s.(chunk.Source).Chunks(t.Context())
+		if err != nil {
+			return // which others look at
+		}
+		defer func() { _ = r.Close() }()
+		readers[i], chunks[i] = r, r.New()
+	}
+	for field := 0; ; field = (field + 1) % 3 {
+		err := readers[0].Next(t.Context(), chunks[0])
+		if oerr := readers[1].Next(t.Context(), chunks[1]); fmt.Sprint(err) != fmt.Sprint(oerr) {
+			t.Fatalf("chunks end with %v and %v", err, oerr)
+		}
+		if err != nil {
+			return
+		}
+		for seq := chunks[0].First(); seq < chunks[0].First()+chunks[0].Len(); seq++ {
+			rec, err := chunks[0].Record(seq)
+			v, text, ferr := chunks[1].Field(seq, field)
+			if fmt.Sprint(err) != fmt.Sprint(ferr) {
+				t.Fatalf("record %d: %v, by field %v", seq, err, ferr)
+			}
+			if err != nil {
+				return
+			}
+			known := chunks[0].Text()
+			switch {
+			case (known == nil) != (rec.Err != nil):
+				t.Fatalf("record %d with error %v has the text %q", seq, rec.Err, known)
+			case rec.Err == ErrFieldCount: // which looking at one field may not show
+			case (text == nil) != (known == nil || field >= len(rec.Values)), text != nil && !bytes.Equal(text, known):
+				t.Fatalf("record %d has the text %q, by field %d %q", seq, known, field, text)
+			case text != nil && !bytes.Equal(v.AppendPlain(nil), rec.Values[field].AppendPlain(nil)):
+				t.Fatalf("record %d has %q in field %d, want %q", seq, v.AppendPlain(nil), field, rec.Values[field].AppendPlain(nil))
+			}
+		}
+	}
+}
+
 // sized is CSV that is read size bytes at a time.
 func sized(r io.Reader, o CSVOptions, size int) mapping.Source {
 	s := CSV(r, o).(*csvStream)
@@ -111,6 +155,7 @@ func sameByChunk(t *testing.T, text string, o CSVOptions, size, use int, gaps ui
 			some = append(some, line)
 		}
 	}
+	fieldsByChunk(t, sized(strings.NewReader(text), o, size), sized(strings.NewReader(text), o, size))
 	for name, r := range map[string]io.Reader{
 		"at once": strings.NewReader(text), "byte by byte": iotest.OneByteReader(strings.NewReader(text)),
 		"the end with the data": iotest.DataErrReader(strings.NewReader(text)),

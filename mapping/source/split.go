@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"math/bits"
+	"slices"
 
 	"github.com/spliosync/spliosync/mapping"
 )
@@ -29,6 +30,8 @@ type splitter struct {
 	record []byte // the lines of a record with a fault
 
 	spans []span // the fields as parse finds them, when the record may still move
+	text  []byte // the record as it stands, without its line break; nil when it has a fault
+	kept  []byte // memory for that, when it is not in buf any more
 }
 
 // span is a part of a record.
@@ -57,11 +60,13 @@ func (s *splitter) next() error {
 		return err
 	}
 	if s.quote >= s.pos+next && len(s.comma) == 1 {
+		s.text = s.buf[s.pos : s.pos+end]
 		s.cut(end)
 	} else {
 		if next, err = s.parse(end, next); err != nil {
 			return err
 		}
+		s.found(next)
 		s.collect()
 		if s.fault != faultNone {
 			s.record = s.buf[s.pos : s.pos+next : s.pos+next]
@@ -69,6 +74,58 @@ func (s *splitter) next() error {
 	}
 	s.pos += next
 	return nil
+}
+
+// found sets the text of a record that parse has found. Collect is going to change it where fields are dirty.
+func (s *splitter) found(next int) {
+	s.text = nil
+	if s.fault != faultNone {
+		return
+	}
+	s.text = trimLine(s.buf[s.pos : s.pos+next])
+	if slices.ContainsFunc(s.spans, func(f span) bool { return f.dirty }) {
+		s.kept = append(s.kept[:0], s.text...)
+		s.text = s.kept
+	}
+}
+
+// one is next for one field alone, whose value it returns; not ok when there is none, or a fault. The text is set.
+func (s *splitter) one(i int) (v mapping.Value, ok bool, err error) {
+	end, next, err := s.begin()
+	if err != nil {
+		return v, false, err
+	}
+	if s.quote >= s.pos+next && len(s.comma) == 1 {
+		s.text = s.buf[s.pos : s.pos+end]
+		field := s.text
+		for ok = true; i >= 0; i-- {
+			to := bytes.IndexByte(field, s.comma[0])
+			switch {
+			case i == 0 && to >= 0:
+				field = field[:to]
+			case to >= 0:
+				field = field[to+1:]
+			case i > 0:
+				ok = false
+			}
+		}
+		v = mapping.TextValue(field)
+	} else {
+		if next, err = s.parse(end, next); err != nil {
+			return v, false, err
+		}
+		s.found(next)
+		if ok = s.text != nil && i < len(s.spans); ok {
+			f := s.spans[i]
+			field := s.buf[s.pos+f.from : s.pos+f.to]
+			if f.dirty {
+				field = field[:unescape(field)]
+			}
+			v = mapping.TextValue(field)
+		}
+	}
+	s.pos += next
+	return v, ok, nil
 }
 
 // begin goes to the next record, over blank lines, and returns where its first line ends, as lineAt does. Then quote is
