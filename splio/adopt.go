@@ -99,7 +99,7 @@ func (j *job) adopt(ctx context.Context, mapper *mapping.Mapper, src mapping.Sou
 		}
 	}()
 	columns := mapper.Columns()
-	run, err := j.begin(ctx, src, columns[1:], diff.RunOptions{
+	run, err := j.begin(ctx, mapper, src, diff.RunOptions{
 		Create:      j.Insert && j.Known == nil,
 		Known:       knownKeys(mapper, j.Known),
 		Duplicates:  j.Duplicates,
@@ -174,7 +174,7 @@ func (j *job) adoptKeys(ctx context.Context, run Comparison, seg rows) (sum stri
 		return "", err
 	}
 	defer k.abort()
-	err = seg.each(ctx, withKeys(run), func(_ *diff.Change, r spooled) error { return k.add(r.cells[0]) })
+	err = seg.keys(ctx, withKeys(run), func(_ *diff.Change, r spooled) error { return k.add(r.cells[0]) })
 	if err != nil {
 		return "", err
 	}

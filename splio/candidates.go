@@ -45,7 +45,7 @@ func (j *job) spoolCandidates(ctx context.Context, mapper *mapping.Mapper, src m
 		if err := r.render(rec); err != nil {
 			return err
 		}
-		err := r.put(feed, rec.Seq)
+		err := feed(rec.Seq, r.row.Key, r.cells())
 		if errors.Is(err, ErrKeyForm) {
 			err = r.mistaken(rec)
 		}

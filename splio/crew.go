@@ -104,45 +104,24 @@ func (c *crew) wait() error {
 
 // putChunks is put for a segment that comes in chunks: each worker splits,
 // renders and digests. Without a spool, rows are not kept.
-func (j *job) putChunks(ctx context.Context, mapper *mapping.Mapper, src chunk.Source, run Comparison, sp *spool, found *tally) (err error) {
+func (j *job) putChunks(ctx context.Context, mapper *mapping.Mapper, src chunk.Source, run Comparison, sp *spool, found *tally) error {
+	w := &chunkRenderer{job: j, mapper: mapper, run: run, sp: sp, found: found}
+	if _, err := j.eachChunk(ctx, mapper, src, sp != nil, w.start); err != nil {
+		return err
+	}
+	w.end()
+	return nil
+}
+
+// eachChunk has workers do all chunks of a segment, and returns how many records
+// there are.
+func (j *job) eachChunk(ctx context.Context, mapper *mapping.Mapper, src chunk.Source, spooled bool, worker func(*crew) func(*task) error) (records int64, err error) {
 	reader, err := src.Chunks(ctx)
 	if err != nil {
-		return fmt.Errorf("splio: read the segment: %w", err)
+		return 0, fmt.Errorf("splio: read the segment: %w", err)
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	var tallies []*tally
-	c := startCrew(reader, func(c *crew) func(*task) error {
-		r := &renderer{job: j, mapper: mapper, found: &tally{counts: make(map[RejectionCount]int64), each: found.each}}
-		tallies = append(tallies, r.found)
-		feed := run.Feed()
-		var batch []byte
-		return func(t *task) error {
-			batch = batch[:0]
-			r.turn = func() error { return c.await(t) }
-			for seq, end := t.chunk.First(), t.chunk.First()+t.chunk.Len(); seq < end; seq++ {
-				rec, err := t.chunk.Record(seq)
-				if err != nil {
-					return fmt.Errorf("splio: read the segment: %w", err)
-				}
-				if err := r.render(rec); err != nil {
-					return err
-				}
-				if err := r.put(feed, seq); err != nil {
-					return err
-				}
-				if sp != nil {
-					batch = r.append(batch, seq, rec)
-				}
-			}
-			if sp == nil {
-				return nil
-			}
-			if err := c.await(t); err != nil {
-				return err
-			}
-			return sp.write(batch)
-		}
-	})
+	c := startCrew(reader, worker)
 	room := j.newSpace(src.Size(), len(mapper.Columns()))
 	for err == nil && !c.failed() {
 		t := <-c.free
@@ -150,42 +129,102 @@ func (j *job) putChunks(ctx context.Context, mapper *mapping.Mapper, src chunk.S
 			break
 		}
 		size, n := t.chunk.Size(), t.chunk.Len()
+		records += n
 		c.hand(t)
-		if err := room.took(size, n, sp != nil); err != nil {
-			return errors.Join(err, c.wait())
+		if err := room.took(size, n, spooled); err != nil {
+			return 0, errors.Join(err, c.wait())
 		}
 	}
 	if werr := c.wait(); werr != nil {
-		return werr
+		return 0, werr
 	}
 	if err != io.EOF {
-		return fmt.Errorf("splio: read the segment: %w", err)
+		return 0, fmt.Errorf("splio: read the segment: %w", err)
 	}
-	for _, t := range tallies {
-		found.merge(t)
+	return records, nil
+}
+
+// chunkRenderer renders records of chunks and puts them into the comparison. With
+// a spool it keeps their rows.
+type chunkRenderer struct {
+	job     *job
+	mapper  *mapping.Mapper
+	run     Comparison
+	sp      *spool
+	found   *tally
+	tallies []*tally // one for each worker
+}
+
+// start returns the function of a worker, which renders the records that are
+// wanted of a chunk, or all of them.
+func (w *chunkRenderer) start(c *crew) func(*task) error {
+	r := &renderer{job: w.job, mapper: w.mapper, found: &tally{counts: make(map[RejectionCount]int64), each: w.found.each}}
+	w.tallies = append(w.tallies, r.found)
+	put := r.putter(w.run)
+	var batch []byte
+	one := func(t *task, seq int64) error {
+		rec, err := t.chunk.Record(seq)
+		if err != nil {
+			return fmt.Errorf("splio: read the segment: %w", err)
+		}
+		if err := r.render(rec); err != nil {
+			return err
+		}
+		if err := put(seq, t.chunk); err != nil {
+			return err
+		}
+		if w.sp != nil {
+			batch = r.append(batch, seq, rec)
+		}
+		return nil
 	}
-	return nil
+	return func(t *task) error {
+		batch = batch[:0]
+		r.turn = func() error { return c.await(t) }
+		if t.wanted == nil {
+			for seq, end := t.chunk.First(), t.chunk.First()+t.chunk.Len(); seq < end; seq++ {
+				if err := one(t, seq); err != nil {
+					return err
+				}
+			}
+		}
+		for i := range t.wanted {
+			if err := one(t, t.wanted[i].Seq); err != nil {
+				return err
+			}
+		}
+		if w.sp == nil {
+			return nil
+		}
+		if err := c.await(t); err != nil {
+			return err
+		}
+		return w.sp.write(batch)
+	}
+}
+
+// end counts what was found wrong.
+func (w *chunkRenderer) end() {
+	for _, t := range w.tallies {
+		w.found.merge(t)
+	}
 }
 
 // rereader is a segment that can be read again.
 type rereader struct {
-	job    *job
-	mapper *mapping.Mapper
-	src    chunk.Source
+	job     *job
+	mapper  *mapping.Mapper
+	src     chunk.Source
+	records int64 // how many there are, once all were put by their text
 }
 
-func (s *rereader) each(ctx context.Context, changes iter.Seq2[*diff.Change, error], visit func(*diff.Change, spooled) error) (err error) {
-	reader, err := s.src.Chunks(ctx)
-	if err != nil {
-		return fmt.Errorf("splio: read the segment again: %w", err)
-	}
-	defer func() {
-		if cerr := reader.Close(); err == nil && cerr != nil {
-			err = fmt.Errorf("splio: read the segment again: %w", cerr)
-		}
-	}()
+func (s *rereader) keys(ctx context.Context, changes iter.Seq2[*diff.Change, error], visit func(*diff.Change, spooled) error) error {
+	return s.each(ctx, changes, visit)
+}
+
+func (s *rereader) each(ctx context.Context, changes iter.Seq2[*diff.Change, error], visit func(*diff.Change, spooled) error) error {
 	keep := s.job.keepsValues()
-	c := startCrew(reader, func(c *crew) func(*task) error {
+	return s.visit(ctx, changes, func(c *crew) func(*task) error {
 		var row mapping.Row
 		var enc rowEncoder
 		var batch []byte
@@ -230,9 +269,22 @@ func (s *rereader) each(ctx context.Context, changes iter.Seq2[*diff.Change, err
 			return nil
 		}
 	})
+}
+
+// visit reads the segment again and has workers do the chunks with records that
+// changes name.
+func (s *rereader) visit(ctx context.Context, changes iter.Seq2[*diff.Change, error], worker func(*crew) func(*task) error) error {
+	reader, err := s.src.Chunks(ctx)
+	if err != nil {
+		return fmt.Errorf("splio: read the segment again: %w", err)
+	}
+	c := startCrew(reader, worker)
 	err = s.dispatch(ctx, reader, c, changes)
 	if werr := c.wait(); werr != nil {
-		return werr
+		err = werr
+	}
+	if cerr := reader.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("splio: read the segment again: %w", cerr)
 	}
 	return err
 }

@@ -158,10 +158,14 @@ func (j *job) close() error {
 }
 
 // begin starts a run over a segment.
-func (j *job) begin(ctx context.Context, src mapping.Source, columns []string, o diff.RunOptions) (Comparison, error) {
+func (j *job) begin(ctx context.Context, mapper *mapping.Mapper, src mapping.Source, o diff.RunOptions) (Comparison, error) {
 	rendering, err := j.rendering()
 	if err != nil {
 		return nil, err
+	}
+	columns := mapper.Columns()[1:]
+	if j.Differ == nil {
+		o.Rendering = j.textRendering(mapper, src, rendering)
 	}
 	return j.store.Begin(ctx, Segment{Source: src, Columns: columns, Rendering: rendering}, o)
 }
@@ -191,7 +195,7 @@ func (s localStore) Begin(ctx context.Context, seg Segment, o diff.RunOptions) (
 	if err != nil {
 		return nil, err
 	}
-	return localRun{run}, nil
+	return localRun{run, o.Rendering != ""}, nil
 }
 
 func (s localStore) Current(context.Context) (string, error)    { return s.Store.Current() }
@@ -211,8 +215,17 @@ func (s localStore) Staged(context.Context) (ids []string, err error) {
 }
 
 // localRun is a run of package diff.
-type localRun struct{ *diff.Run }
+type localRun struct {
+	*diff.Run
+	texts bool
+}
 
 func (localRun) Candidates() mapping.Source { return nil }
 
 func (r localRun) Feed() func(int64, []byte, [][]byte) error { return r.Run.Feed().Put }
+
+func (r localRun) takesTexts() bool { return r.texts }
+
+func (r localRun) textFeed() func(seq int64, text, key []byte, cells [][]byte) error {
+	return r.Run.Feed().PutText
+}

@@ -182,7 +182,7 @@ func (l *leavers) add(c *diff.Change, key []byte) error {
 // sum it returns.
 func (l *leavers) finish(ctx context.Context, run Comparison, seg rows) (sum string, err error) {
 	if l.collect {
-		err = seg.each(ctx, withKeys(run), func(_ *diff.Change, r spooled) error { return l.keys.add(r.cells[0]) })
+		err = seg.keys(ctx, withKeys(run), func(_ *diff.Change, r spooled) error { return l.keys.add(r.cells[0]) })
 	} else if l.kept != "" {
 		err = run.(keySifter).Sift(ctx, l.keptKeys(l.kept), func(key []byte, stays, gone bool) error {
 			switch {

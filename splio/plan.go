@@ -35,9 +35,10 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		}
 	}()
 	columns := mapper.Columns()
+	found := &tally{counts: make(map[RejectionCount]int64), each: j.OnRejection}
 	var run Comparison
 	var seg rows
-	run, err = j.begin(ctx, src, columns[1:], diff.RunOptions{
+	run, err = j.begin(ctx, mapper, src, diff.RunOptions{
 		Create:      j.Insert,
 		Known:       knownKeys(mapper, j.Known),
 		Duplicates:  j.Duplicates,
@@ -46,7 +47,11 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		MaxUnusable: j.MaxUnusable,
 		Memory:      j.Memory,
 		Keys:        j.Left.on(),
-		Again: func(ctx context.Context, numbers iter.Seq[int64]) error {
+		Again: func(ctx context.Context, numbers iter.Seq[int64]) (err error) {
+			if texts, ok := run.(textComparison); ok && texts.ByText() {
+				seg, err = seg.(*rereader).putAgain(ctx, numbers, texts, found)
+				return err
+			}
 			feed := run.Feed()
 			return seg.each(ctx, withNumbers(numbers), func(c *diff.Change, r spooled) error {
 				return feed(c.Seq, r.cells[0], r.cells[1:len(columns)])
@@ -57,7 +62,6 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
-	found := &tally{counts: make(map[RejectionCount]int64), each: j.OnRejection}
 	seg, err = j.put(ctx, mapper, src, run, found)
 	if seg != nil {
 		defer func() { err = errors.Join(err, seg.close()) }()

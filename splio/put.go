@@ -21,6 +21,9 @@ type rows interface {
 	// each visits the rows that changes name, which ascend. What it passes on is
 	// valid during the call of visit.
 	each(ctx context.Context, changes iter.Seq2[*diff.Change, error], visit func(*diff.Change, spooled) error) error
+	// keys is each for changes that call for nothing but the key of any record that
+	// has one.
+	keys(ctx context.Context, changes iter.Seq2[*diff.Change, error], visit func(*diff.Change, spooled) error) error
 	close() error
 }
 
@@ -32,7 +35,11 @@ func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Sourc
 	}
 	chunked, ok := src.(chunk.Source)
 	if ok && chunked.Repeatable() {
-		return &rereader{j, mapper, chunked}, j.putChunks(ctx, mapper, chunked, run, nil, found)
+		seg := &rereader{job: j, mapper: mapper, src: chunked}
+		if texts, ok := run.(textComparison); ok && texts.ByText() {
+			return seg, seg.putTexts(ctx, texts)
+		}
+		return seg, j.putChunks(ctx, mapper, chunked, run, nil, found)
 	}
 	sp, err := j.newSpool()
 	if err != nil {
@@ -90,14 +97,6 @@ func (r *renderer) render(rec *mapping.Record) error {
 		}
 	}
 	return nil
-}
-
-// put puts the row into the comparison.
-func (r *renderer) put(feed func(int64, []byte, [][]byte) error, seq int64) error {
-	if !r.row.OK {
-		return feed(seq, r.row.Key, nil)
-	}
-	return feed(seq, r.row.Key, r.row.Cells[1:])
 }
 
 // append appends the row of rec as it is spooled.

@@ -167,6 +167,10 @@ func (s *spool) each(_ context.Context, changes iter.Seq2[*diff.Change, error], 
 	return nil
 }
 
+func (s *spool) keys(ctx context.Context, changes iter.Seq2[*diff.Change, error], visit func(*diff.Change, spooled) error) error {
+	return s.each(ctx, changes, visit)
+}
+
 // findRow goes on to the row with a number that was added, and returns it in
 // the memory of buf, without its length.
 func findRow(in *bufio.Reader, seq int64, buf []byte) ([]byte, error) {
