@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -80,35 +79,17 @@ func run(ctx context.Context, out io.Writer, listen, token string) (err error) {
 	if err != nil {
 		return err
 	}
-	// Runs outlive a signal for as long as Shutdown waits for them. What is cut off
-	// after that is in the outbox, and the next run ends it first.
-	running, cut := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cut(nil)
-	server := &http.Server{Handler: s.handler(running), ReadHeaderTimeout: 10 * time.Second}
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-
-	url := "http://" + listener.Addr().String()
+	go func() { served <- s.serve(serving, listener, 20*time.Second) }()
 	if listen == "" {
-		err = tour(ctx, out, url, token, bonus)
+		err = tour(ctx, out, "http://"+listener.Addr().String(), token, bonus)
+		stop()
 	} else {
-		fmt.Fprintln(out, "listening on", url)
-		select {
-		case <-ctx.Done():
-		case err = <-served:
-			return err
-		}
+		fmt.Fprintf(out, "listening on http://%s\n", listener.Addr())
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
-	defer cancel()
-	if late := server.Shutdown(grace); late != nil {
-		cut(errors.New("asked to stop"))
-		// The run is ended now; its answer goes nowhere.
-		s.running.Lock()
-		defer s.running.Unlock()
-		err = errors.Join(err, late, server.Close())
-	}
-	return err
+	return errors.Join(err, <-served)
 }
 
 // segment has 300 people, all invented.

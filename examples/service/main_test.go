@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -161,22 +162,60 @@ func TestOneRun(t *testing.T) {
 	}
 }
 
-func TestShutdown(t *testing.T) {
+// TestStop ends a service while a run is under way.
+func TestStop(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		grace time.Duration
+		ends  bool // the run, by itself
+		want  int
+	}{
+		{"a run that ends within the grace is not cut off", time.Hour, true, 200},
+		{"one that does not is cut off", time.Millisecond, false, 502},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			mem := new(sftpx.Mem)
+			to := slow{mem, make(chan struct{}), make(chan struct{})}
+			s, _ := serve(t, to)
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, signal := context.WithCancel(t.Context())
+			answered, ended := make(chan int, 1), make(chan error, 1)
+			go func() { ended <- s.serve(ctx, listener, c.grace) }()
+			go func() {
+				status, _ := ask(t, t.Context(), "POST", "http://"+listener.Addr().String()+"/run", "secret", nil)
+				answered <- status
+			}()
+			<-to.begun
+			signal()
+			if c.ends {
+				close(to.end)
+			}
+			if got := <-answered; got != c.want {
+				t.Errorf("answered %d, want %d", got, c.want)
+			}
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			// The next process goes on from there.
+			report, err := s.activation.Run(t.Context(), segment(0), mem)
+			if err != nil || report.Unchanged != 300 || len(mem.Names()) != 1 || (report.Resumed != nil) == c.ends {
+				t.Errorf("%v %+v", err, report)
+			}
+		})
+	}
+}
+
+func TestListen(t *testing.T) {
 	ctx, signal := context.WithCancel(t.Context())
-	out, in := io.Pipe()
-	ended := make(chan error)
-	go func() { ended <- run(ctx, in, "127.0.0.1:0", "secret") }()
-	line := make([]byte, 100)
-	n, err := out.Read(line)
-	if err != nil || !strings.HasPrefix(string(line[:n]), "listening on http://127.0.0.1:") {
-		t.Fatalf("%q %v", line[:n], err)
-	}
 	signal()
-	go io.Copy(io.Discard, out)
-	if err := <-ended; err != nil {
-		t.Error(err)
+	var out strings.Builder
+	if err := run(ctx, &out, "127.0.0.1:0", "secret"); err != nil || !strings.HasPrefix(out.String(), "listening on http://127.0.0.1:") {
+		t.Errorf("%v\n%s", err, out.String())
 	}
-	if err := run(t.Context(), io.Discard, "127.0.0.1:0", ""); err == nil {
+	if err := run(t.Context(), &out, "127.0.0.1:0", ""); err == nil {
 		t.Error("it serves without a token")
 	}
 }

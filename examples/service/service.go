@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -30,8 +31,37 @@ type service struct {
 	metrics metrics
 }
 
-// handler serves until ctx ends, which cuts a run off. Who asked for a run and
-// hangs up cuts nothing.
+// serve serves until ctx ends. A run under way then has the grace to come to its
+// end, and is cut off after that: it is in the outbox, and the first thing that the
+// next run ends.
+func (s *service) serve(ctx context.Context, listener net.Listener, grace time.Duration) error {
+	running, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	server := &http.Server{Handler: s.handler(running), ReadHeaderTimeout: 10 * time.Second}
+	defer server.Close()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	for _, patience := range []time.Duration{grace, 5 * time.Second} {
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		err := server.Shutdown(limit)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		cut(errStopped)
+	}
+	return errStopped
+}
+
+var errStopped = errors.New("the service was asked to stop, and the run took longer than the grace")
+
+// handler makes runs until ctx ends, which cuts one off that is under way. Who
+// asked for a run and hangs up cuts nothing.
 func (s *service) handler(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.health)
