@@ -134,6 +134,18 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+func TestNoToken(t *testing.T) {
+	s := &service{}
+	for _, header := range []string{"", "Bearer", "Bearer ", "Basic "} {
+		r, w := httptest.NewRequest("POST", "/run", nil), httptest.NewRecorder()
+		r.Header.Set("Authorization", header)
+		s.handler(t.Context()).ServeHTTP(w, r)
+		if w.Code != 401 {
+			t.Errorf("a service without a token lets %q pass: %d", header, w.Code)
+		}
+	}
+}
+
 // TestOneRun makes sure that runs do not overlap, and that whoever asked for one
 // can hang up.
 func TestOneRun(t *testing.T) {

@@ -26,7 +26,7 @@ func (s *memoryStore) PutIfAbsent(_ context.Context, key string, body io.Reader,
 		return err
 	}
 	if n != size {
-		return fmt.Errorf("%d bytes have come, not %d: %w", n, size, io.ErrUnexpectedEOF)
+		return fmt.Errorf("%d bytes have come, not %d", n, size)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
