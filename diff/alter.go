@@ -114,7 +114,7 @@ func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], one 
 	if err != nil {
 		return err
 	}
-	c, err := newCandidate(s, cur.id, cur.columns, cur.partitionBits)
+	c, err := newCandidate(s, cur.id, cur.columns, cur.notes, cur.partitionBits)
 	if err != nil {
 		return err
 	}

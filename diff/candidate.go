@@ -21,8 +21,8 @@ type candidate struct {
 	gone  bool   // the temporary file was renamed or removed
 }
 
-func newCandidate(s *Store, base snapshotID, columns []string, bits uint8) (*candidate, error) {
-	h := header{partitionBits: bits, base: base, check: s.dig.check, scope: s.opts.Scope, columns: columns}
+func newCandidate(s *Store, base snapshotID, columns []string, notes notes, bits uint8) (*candidate, error) {
+	h := header{partitionBits: bits, base: base, check: s.dig.check, scope: s.opts.Scope, columns: columns, notes: notes}
 	rand.Read(h.id[:])
 	c := &candidate{
 		encoder: encoder{id: h.id, size: recordSize(len(columns)), max: blockRecords(len(columns))},

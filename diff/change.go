@@ -118,6 +118,10 @@ type Summary struct {
 
 	Columns []ColumnSummary // in the order given to Begin
 	Dropped []string        // columns of the last snapshot that the run lacks
+
+	// Notes counts those of records that were put by their text and not put again,
+	// see [Feed.PutText].
+	Notes map[string]int64
 }
 
 // add adds the counts of a partition.
@@ -136,6 +140,14 @@ func (s *Summary) add(part *Summary, columns []int64) {
 	for i, n := range columns {
 		s.Columns[i].Changed += n
 	}
+}
+
+// note counts records with a note.
+func (s *Summary) note(note string, n int64) {
+	if s.Notes == nil {
+		s.Notes = make(map[string]int64)
+	}
+	s.Notes[note] += n
 }
 
 // ColumnSummary counts what happened in one column.

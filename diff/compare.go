@@ -118,7 +118,7 @@ func (j *join) all(ctx context.Context) error {
 		return err
 	}
 	if !j.store.opts.ReadOnly {
-		if j.next, err = newCandidate(j.store, j.base, j.columns, j.bits); err != nil {
+		if j.next, err = newCandidate(j.store, j.base, j.columns, j.notes.all, j.bits); err != nil {
 			return err
 		}
 	}
@@ -133,6 +133,9 @@ func (j *join) putAgain(ctx context.Context) (unusable int64, err error) {
 		return 0, err
 	}
 	j.finding = false
+	if j.byText { // otherwise records that were put have numbers already
+		j.notes.keep(j.noted)
+	}
 	if j.coarse == nil {
 		if err := j.last.rewind(); err != nil {
 			return 0, err

@@ -29,7 +29,7 @@ func TestCutDigests(t *testing.T) {
 		d := o.record(r, 0, columns)
 		s := cutState{cells: r.cells, row: le.Uint64(d[16:]) & (1<<rowBits - 1)}
 		for i := range s.columns {
-			s.columns[i] = le.Uint32(d[33+4*i:]) & (1<<columnBits - 1)
+			s.columns[i] = le.Uint32(d[34+4*i:]) & (1<<columnBits - 1)
 		}
 		return s
 	}

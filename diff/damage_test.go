@@ -145,7 +145,8 @@ func TestCrafted(t *testing.T) {
 	}
 	none := l
 	none.blocks = nil
-	wide257, fine := l, l
+	wide257, fine, talky := l, l, l
+	talky.notes = slices.Repeat([]string{"note"}, 256)
 	wide257.columns, wide257.blocks = nil, nil
 	for i := range 257 {
 		wide257.columns = append(wide257.columns, fmt.Sprint("c", i))
@@ -176,6 +177,8 @@ func TestCrafted(t *testing.T) {
 		{"65,535 columns", "", header(12, 255, 255), diff.ErrDamaged},
 		{"257 columns, whole", "all else is right", wide257.bytes(), diff.ErrDamaged},
 		{"17 partition bits, whole", "all else is right", fine.bytes(), diff.ErrDamaged},
+		{"256 notes, whole", "the largest number is 255", talky.bytes(), diff.ErrDamaged},
+		{"note of 1,025 bytes, whole", "the largest has 1,024", with(func(l *layout) { l.notes = []string{"", strings.Repeat("n", 1025)} }), diff.ErrDamaged},
 		{"scope of 65,535 bytes", "", header(14, 255, 255), diff.ErrDamaged},
 		{"no id", "zero is no snapshot", with(func(l *layout) { l.id = [16]byte{} }), diff.ErrDamaged},
 		{"foreign scope", "", with(func(l *layout) { l.scope = "acme/phone" }), diff.ErrForeign},
@@ -193,11 +196,12 @@ func TestCrafted(t *testing.T) {
 		{"record in another's partition", "it would never be found", with(func(l *layout) { l.blocks[0].records = l.blocks[1].records }), diff.ErrDamaged},
 		{"partition beyond the bits", "", with(func(l *layout) { l.blocks[2].partition = 256 }), diff.ErrDamaged},
 		{"unknown flag", "", with(func(l *layout) { r := slices.Clone(l.blocks[0].records); r[24] = 64; l.blocks[0].records = r }), diff.ErrDamaged},
+		{"unknown note", "it would count as something that nobody knows", with(func(l *layout) { r := slices.Clone(l.blocks[0].records); r[33] = 3; l.blocks[0].records = r }), diff.ErrDamaged},
 		{"key twice in a block", "", with(func(l *layout) { l.blocks[0].records = slices.Repeat(l.blocks[0].records, 2) }), diff.ErrDamaged},
 		{"key twice in two blocks", "", with(func(l *layout) { l.blocks = slices.Insert(l.blocks, 1, l.blocks[0]) }), diff.ErrDamaged},
 		{"empty block", "none is written", with(func(l *layout) { l.blocks[0].records = nil }), diff.ErrDamaged},
 		{"block too large", "a block has at most 64 KiB of records", with(func(l *layout) {
-			l.blocks[0].records = slices.Repeat(l.blocks[0].records, 64<<10/37+1)
+			l.blocks[0].records = slices.Repeat(l.blocks[0].records, 64<<10/38+1)
 		}), diff.ErrDamaged},
 		{"2^31 records", "a length that is negative where an int has 32 bits", raw(l.header(), hugeBlock(1<<31), l.bytes()), diff.ErrDamaged},
 		{"2^32-1 records", "", raw(l.header(), hugeBlock(1<<32-1), l.bytes()), diff.ErrDamaged},

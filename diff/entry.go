@@ -7,7 +7,7 @@ import "encoding/binary"
 //	 0 16  key digest
 //	16  8  record number; the first bit of the whole is set when rejected
 //	24  8  digest of the cells in the order of the run
-//	 .  8  text digest, in a run with a Rendering
+//	 .  9  text digest and number of the note, in a run with a Rendering
 //	 .  8  digest of the cells in the columns of the last snapshot, when they differ
 //	 .  .  column digests
 //
@@ -35,7 +35,7 @@ func shapeOf(text, base bool, columns int) shape {
 	s := shape{base: entryFixed - 8, columns: entryFixed}
 	if text {
 		s.text = s.columns
-		s.columns += 8
+		s.columns += 8 + 1
 	}
 	if base {
 		s.base = s.columns
@@ -57,6 +57,14 @@ func (e entry) at(place int) uint64 {
 		return 0
 	}
 	return binary.LittleEndian.Uint64(e[place:])
+}
+
+// note returns the number of the note.
+func (e entry) note(s shape) byte {
+	if s.text == 0 {
+		return 0
+	}
+	return e[s.text+8]
 }
 
 // digests are those of the columns.

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"flag"
 	"hash/crc32"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,7 @@ var (
 type layout struct {
 	bits     byte
 	columns  []string
+	notes    []string
 	scope    string
 	id, base [16]byte
 	check    [16]byte
@@ -64,10 +66,14 @@ func (l layout) header() []byte {
 	for _, c := range l.columns {
 		b = append(le.AppendUint16(b, uint16(len(c))), c...)
 	}
+	b = le.AppendUint16(b, uint16(len(l.notes)))
+	for _, n := range l.notes {
+		b = append(le.AppendUint16(b, uint16(len(n))), n...)
+	}
 	return le.AppendUint32(b, sum32(b))
 }
 
-func (l layout) size() int { return 33 + 4*len(l.columns) }
+func (l layout) size() int { return 34 + 4*len(l.columns) }
 
 func (l layout) block(n int) []byte {
 	b := l.blocks[n]
@@ -156,7 +162,7 @@ func (o oracle) record(r in, flags byte, columns []string) []byte {
 		row = cellBytes(row, c)
 	}
 	out := append(le.AppendUint64(slices.Clone(k), siphash.Hash(o.row[0], o.row[1], row)), flags)
-	out = le.AppendUint64(out, r.text)
+	out = append(le.AppendUint64(out, r.text), r.note)
 	for i, c := range r.cells {
 		b := append(binary.AppendUvarint(slices.Clone(k), uint64(len(columns[i]))), columns[i]...)
 		out = le.AppendUint32(out, uint32(siphash.Hash(o.column[0], o.column[1], cellBytes(b, c))))
@@ -165,14 +171,15 @@ func (o oracle) record(r in, flags byte, columns []string) []byte {
 }
 
 // gold is the content of the golden file. The text digest of the first record is
-// that of "ann;1;2;3" under the rendering "gold".
+// that of "ann;1;2;3" under the rendering "gold", and it has a note.
 func gold() (l layout, records []in) {
 	o := newOracle(goldKey)
 	l = layout{bits: 4, columns: []string{"a", "köln", strings.Repeat("c", 1024)}, scope: "acme/email", check: o.check}
 	copy(l.id[:], "golden snapshot.")
 	copy(l.base[:], "the one before..")
 	records = []in{rec("ann", "1 2 3"), rec("ben", "1 _ ~"), rec("", "x x x"), rec("dan", "1 2 3"), rec("eve", "_ _ _"), rec("fay", "1 2 3")}
-	records[0].text = o.text("gold", "ann;1;2;3")
+	l.notes = []string{"", "a note"} // the first one is not used any more
+	records[0].text, records[0].note = o.text("gold", "ann;1;2;3"), 2
 	for i, flags := range []byte{0, 0, unconfirmed, due, noRow, unconfirmed | due} {
 		l.add(o.record(records[i], flags, l.columns))
 	}
@@ -217,7 +224,7 @@ func TestGolden(t *testing.T) {
 		if i == 0 {
 			text = []byte("ann;1;2;3")
 		}
-		if err := f.PutText(int64(i+1), text, []byte(rec.key), nil); err != nil {
+		if err := f.PutText(int64(i+1), text, []byte(rec.key), nil, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -229,6 +236,9 @@ func TestGolden(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 
+	if want := map[string]int64{"a note": 1}; !maps.Equal(sum.Notes, want) {
+		t.Errorf("notes %v, want %v", sum.Notes, want)
+	}
 	if want := []int64{2, 3, 4, 5, 6, 7}; !slices.Equal(a.asked, want) {
 		t.Errorf("asked for %d, want %d: the text of the first is what it was", a.asked, want)
 	}
@@ -236,7 +246,7 @@ func TestGolden(t *testing.T) {
 	// And what is written today is the same format.
 	id := stage(t, r)
 	o := newOracle(goldKey)
-	want := layout{bits: 4, columns: l.columns, scope: l.scope, base: l.id, check: o.check}
+	want := layout{bits: 4, columns: l.columns, notes: l.notes, scope: l.scope, base: l.id, check: o.check}
 	raw, err := hex.DecodeString(id)
 	if err != nil {
 		t.Fatal(err)
@@ -342,6 +352,13 @@ func parse(b []byte) (l layout, ok bool) {
 	for range min(columns, 256) {
 		n := int(le.Uint16(take(2)))
 		l.columns = append(l.columns, string(take(n)))
+		if !ok {
+			return l, false
+		}
+	}
+	for range min(int(le.Uint16(take(2))), 255) {
+		n := int(le.Uint16(take(2)))
+		l.notes = append(l.notes, string(take(n)))
 		if !ok {
 			return l, false
 		}

@@ -23,6 +23,7 @@ type in struct {
 	key   string   // nul: unusable
 	cells []string // nil: rejected
 	text  uint64   // the digest of its text, in files
+	note  byte     // its number, in files
 }
 
 // rec is a valid record, its cells separated by spaces: "_" is an empty cell,

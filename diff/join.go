@@ -14,6 +14,7 @@ import (
 type join struct {
 	*Run
 	bits    uint8
+	noted   [maxNotes + 1]bool // numbers of notes that records of the last snapshot have, once it was read
 	workers int
 	crew    []*worker
 	layout  shape     // of the entries that are compared
@@ -110,6 +111,7 @@ type worker struct {
 	sets   []Columns
 	setOf  map[Columns]uint32
 	sum    Summary // counts of the partition
+	notes  [maxNotes + 1]int64
 	counts []int64 // those of the columns
 }
 
@@ -176,6 +178,11 @@ func (w *worker) partition(ctx context.Context) (more bool, err error) {
 	}
 	w.verdicts.add(w.found, w.sets)
 	w.join.sum.add(&w.sum, w.counts)
+	for i, n := range &w.notes {
+		if i > 0 && n > 0 {
+			w.join.sum.note(w.Run.notes.all[i-1], n)
+		}
+	}
 	w.pass()
 	return true, nil
 }
@@ -186,6 +193,9 @@ func (w *worker) want() bool {
 	w.writing.Lock()
 	defer w.writing.Unlock()
 	w.Run.wanted.add(w.wanted)
+	for i, n := range &w.notes {
+		w.noted[i] = w.noted[i] || n > 0
+	}
 	return w.err == nil
 }
 
@@ -213,6 +223,7 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 	w.groups, w.now, w.after, w.found, w.sets = w.groups[:0], w.now[:0], w.after[:0], w.found[:0], w.sets[:0]
 	w.wanted, w.more, w.puts, w.other = w.wanted[:0], w.more[:0], 0, 0
 	w.drops, w.holds = w.drops[:0], w.holds[:0]
+	w.notes = [maxNotes + 1]int64{}
 	w.sum = Summary{}
 	clear(w.counts)
 	clear(w.setOf)
@@ -231,6 +242,9 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 			n := len(w.groups)
 			if w.group(rest); len(w.groups) == n {
 				return w.last.fail(damaged("a key stands twice in partition %d", p))
+			}
+			if w.finding {
+				w.notes[record(rest).note()]++
 			}
 		}
 	}
@@ -380,6 +394,7 @@ func (w *worker) settle() {
 		case g.flags&isSame != 0:
 			w.sum.Duplicate += int64(g.valid - 1)
 			w.sum.Unchanged++
+			w.notes[o.note()] += int64(g.valid)
 			w.hold(g.seq)
 			w.carry(o)
 		case g.valid == 0: // rejected
@@ -546,6 +561,7 @@ func (w *worker) keep(e entry, flags byte, d digests) {
 	w.after = binary.LittleEndian.AppendUint64(w.after, e.row())
 	w.after = append(w.after, flags)
 	w.after = binary.LittleEndian.AppendUint64(w.after, e.at(w.layout.text))
+	w.after = append(w.after, e.note(w.layout))
 	w.after = append(w.after, d...)
 }
 

@@ -192,7 +192,7 @@ func (r *reader) block() error {
 	}
 	for i := 0; i < len(records); i += r.size {
 		rec := record(records[i:])
-		if partitionOf(rec, r.partitionBits) != part || rec.flags()&^knownFlags != 0 {
+		if partitionOf(rec, r.partitionBits) != part || rec.flags()&^knownFlags != 0 || int(rec.note()) > len(r.notes) {
 			return damaged("block %d holds an impossible record", r.blocks)
 		}
 		r.totals.add(rec.flags())

@@ -91,6 +91,8 @@ type RunOptions struct {
 	// without Refresh, it makes a run over the columns of the last snapshot one
 	// [Run.ByText].
 	Rendering string
+	// Noted makes a run by text ask for the records with a note again.
+	Noted bool
 
 	// Keys makes the run remember which keys it drops, for [Run.Sift], and which
 	// records hold a key of the next snapshot, for [Run.Holders]: for who keeps keys.
@@ -118,6 +120,7 @@ type Run struct {
 	lean    bool       // column digests come from again
 	byText  bool       // records are put by their text, and with their cells where that is not what it was
 	textKey sipKey     // of text digests
+	notes   noteTable
 
 	mu     sync.Mutex
 	feeds  []*Feed
@@ -213,6 +216,9 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	default:
 		r.shape = r.complete
 	}
+	if last != nil && r.same { // otherwise no record keeps its text
+		r.notes.all = slices.Clone(last.notes)
+	}
 	if again {
 		r.wanted = newNumbers()
 	}
@@ -265,6 +271,8 @@ type Feed struct {
 	shape    shape    // of the entries
 	keyless  *numbers // of records that were put by text without a key
 	unusable int64
+	note     string // the last one
+	noted    byte   // its number
 }
 
 // Feed returns a new feed. It may be called from several goroutines.
@@ -309,7 +317,7 @@ func (r *Run) flush() (unusable int64, err error) {
 // one of a temporary file the run is of no further use. While [RunOptions.Again]
 // is at work, Put takes the records that it asks for.
 func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
-	return f.PutText(seq, nil, key, cells)
+	return f.PutText(seq, nil, key, cells, "")
 }
 
 // PutText is [Feed.Put] for a record of which the text is known that its key and
@@ -318,11 +326,17 @@ func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 // than its key and cells, such as something to be reported: a record without a
 // text is never skipped.
 //
+// A note, unless it is empty, says what else there is about such a record, as far
+// as it may be counted without being looked at again: [Summary.Notes] has those of
+// the records that are skipped. A note is no secret: it is written into the snapshot
+// as it is. Of more than 255 different ones, and of those that are longer than 1,024
+// bytes, the records are never skipped.
+//
 // In a run [Run.ByText] nobody looks at cells, until Again: what is put then may
 // turn out to be rejected, or to have no usable key. A record without a usable key
 // is asked for as well, for whoever has to say what is wrong with it, and is to
 // be put without one again.
-func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte) error {
+func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte, note string) error {
 	r := f.run
 	switch phase := r.phase.Load(); {
 	case phase == puttingAgain && f.phase != phase:
@@ -376,7 +390,12 @@ func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte) error {
 	}
 	binary.LittleEndian.PutUint64(e[24:], f.row(&k, cells))
 	if f.shape.text > 0 {
+		number, ok := f.number(note)
+		if !ok {
+			text = nil
+		}
 		binary.LittleEndian.PutUint64(e[f.shape.text:], r.textDigest(text))
+		e[f.shape.text+8] = number
 	}
 	if f.shape.base > 24 {
 		binary.LittleEndian.PutUint64(e[f.shape.base:], f.reordered(&k, r.baseOf))
@@ -385,6 +404,20 @@ func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte) error {
 		f.columns(&k, e[f.shape.columns:])
 	}
 	return nil
+}
+
+// number returns that of a note, mostly the one of before.
+func (f *Feed) number(note string) (n byte, ok bool) {
+	if note == "" {
+		return 0, true
+	}
+	if note != f.note {
+		if n, ok = f.run.notes.number(note); !ok {
+			return 0, false
+		}
+		f.note, f.noted = note, n
+	}
+	return f.noted, true
 }
 
 // ByText reports whether records are put by their text, with [Feed.PutText]: then

@@ -22,6 +22,8 @@ const (
 
 	maxScope         = 1024
 	maxName          = 1024
+	maxNote          = 1024
+	maxNotes         = 255
 	maxPartitionBits = 16
 	blockTarget      = 64 << 10 // bytes of records in a full block
 )
@@ -59,13 +61,14 @@ type header struct {
 	check         [16]byte
 	scope         string
 	columns       []string
+	notes         notes
 }
 
 // recordSize is the size of a record with that many columns.
 func recordSize(columns int) int { return recordFixed + 4*columns }
 
 // recordFixed is where the column digests of a record begin.
-const recordFixed = 33
+const recordFixed = 34
 
 // blockRecords is the largest number of records in a block, for that many columns.
 func blockRecords(columns int) int { return max(1, blockTarget/recordSize(columns)) }
@@ -77,6 +80,7 @@ func (r record) key() keyDigest   { return keyDigest(r[:16]) }
 func (r record) row() uint64      { return binary.LittleEndian.Uint64(r[16:]) }
 func (r record) flags() byte      { return r[24] }
 func (r record) text() uint64     { return binary.LittleEndian.Uint64(r[25:]) }
+func (r record) note() byte       { return r[33] }
 func (r record) digests() digests { return digests(r[recordFixed:]) }
 
 func (r record) setColumn(i int, v uint32) { binary.LittleEndian.PutUint32(r[recordFixed+4*i:], v) }
@@ -104,6 +108,7 @@ func (h *header) marshal() []byte {
 		b = binary.LittleEndian.AppendUint16(b, uint16(len(c)))
 		b = append(b, c...)
 	}
+	b = h.notes.marshal(b)
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
@@ -205,6 +210,29 @@ func parseHeader(more func(n int) ([]byte, error)) (*header, error) {
 			return nil, err
 		}
 		h.columns = append(h.columns, string(b[size+2:size+2+n]))
+		size += 2 + n
+	}
+	if b, err = more(size + 2); err != nil {
+		return nil, err
+	}
+	n := int(binary.LittleEndian.Uint16(b[size:]))
+	if n > maxNotes {
+		return nil, damaged("impossible header")
+	}
+	size += 2
+	h.notes = make(notes, n)
+	for i := range n {
+		if b, err = more(size + 2); err != nil {
+			return nil, err
+		}
+		n := int(binary.LittleEndian.Uint16(b[size:]))
+		if n > maxNote {
+			return nil, damaged("impossible header")
+		}
+		if b, err = more(size + 2 + n); err != nil {
+			return nil, err
+		}
+		h.notes[i] = string(b[size+2 : size+2+n])
 		size += 2 + n
 	}
 	if b, err = more(size + 4); err != nil {

@@ -68,7 +68,7 @@ func (w *worker) unaltered(i int, g *group) bool {
 	}
 	o := record(w.before[i*w.last.size:][:w.last.size])
 	f := o.flags()
-	return o.text() == g.text && f&(flagDue|flagNoRow) == 0 &&
+	return o.text() == g.text && (o.note() == 0 || !w.opts.Noted) && f&(flagDue|flagNoRow) == 0 &&
 		(f&flagUnconfirmed == 0 || !w.opts.Create && w.known == nil)
 }
 

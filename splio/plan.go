@@ -47,6 +47,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		MaxUnusable: j.MaxUnusable,
 		Memory:      j.Memory,
 		Keys:        j.Left.on(),
+		Noted:       j.OnRejection != nil,
 		Again: func(ctx context.Context, numbers iter.Seq[int64]) (err error) {
 			if texts, ok := run.(textComparison); ok && texts.ByText() {
 				seg, err = seg.(*rereader).putAgain(ctx, numbers, texts, found)
@@ -71,6 +72,9 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	}
 	summary, err := run.Compare(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := found.addNotes(summary.Notes); err != nil {
 		return nil, err
 	}
 	m := &manifest{Plan: rand.Text(), State: Ready, Scope: j.scope(), Day: j.clock(), Dest: j.Destination, Format: j.Format}

@@ -2,6 +2,8 @@ package splio
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"runtime"
@@ -23,8 +25,11 @@ type textComparison interface {
 	Comparison
 	takesTexts() bool // with records that are rendered
 	ByText() bool     // in place of records that are rendered
-	textFeed() func(seq int64, text, key []byte, cells [][]byte) error
+	textFeed() textFeed
 }
+
+// textFeed is [diff.Feed.PutText].
+type textFeed func(seq int64, text, key []byte, cells [][]byte, note string) error
 
 // textRendering names all that the key and the cells of a record come of, besides
 // its text; "" when that can not be told.
@@ -63,14 +68,53 @@ func (r *renderer) putter(run Comparison) func(seq int64, c chunk.Chunk) error {
 		feed := run.Feed()
 		return func(seq int64, _ chunk.Chunk) error { return feed(seq, r.row.Key, r.cells()) }
 	}
-	feed := texts.textFeed()
+	feed, notes := texts.textFeed(), make(noter)
 	return func(seq int64, c chunk.Chunk) error {
-		var text []byte
-		if len(r.row.Rejections) == 0 {
-			text = c.Text()
-		}
-		return feed(seq, text, r.row.Key, r.cells())
+		return feed(seq, c.Text(), r.row.Key, r.cells(), notes.of(r.row.Rejections))
 	}
+}
+
+// noter makes notes about what was found wrong with records.
+type noter map[string]string
+
+// of returns the note about rejections, "" when there are none.
+func (n noter) of(rejections []mapping.Rejection) string {
+	if len(rejections) == 0 {
+		return ""
+	}
+	var buf [256]byte
+	key := buf[:0]
+	for _, r := range rejections {
+		for _, s := range [...]string{r.Field, r.Attribute, r.Reason, string(r.Action)} {
+			key = append(binary.AppendUvarint(key, uint64(len(s))), s...)
+		}
+	}
+	note, ok := n[string(key)]
+	if !ok {
+		counts := make([]RejectionCount, 0, len(rejections))
+		for _, r := range rejections {
+			counts = append(counts, RejectionCount{Field: r.Field, Attribute: r.Attribute, Reason: r.Reason, Action: r.Action, Count: 1})
+		}
+		text, _ := json.Marshal(counts) // strings and a number: it can not fail
+		note = string(text)
+		n[string(key)] = note
+	}
+	return note
+}
+
+// addNotes counts what is noted about records that were not rendered again.
+func (t *tally) addNotes(notes map[string]int64) error {
+	for note, n := range notes {
+		var counts []RejectionCount
+		if err := json.Unmarshal([]byte(note), &counts); err != nil {
+			return fmt.Errorf("splio: read a note of the snapshot: %w", err)
+		}
+		for _, c := range counts {
+			c.Count = 0
+			t.counts[c] += n
+		}
+	}
+	return nil
 }
 
 // cells are those of the row besides the key, nil for one that was rejected.
@@ -99,7 +143,7 @@ func (s *rereader) putTexts(ctx context.Context, run textComparison) (err error)
 						key = nil
 					}
 				}
-				if err := feed(seq, text, key, nil); err != nil {
+				if err := feed(seq, text, key, nil, ""); err != nil {
 					return err
 				}
 			}
