@@ -41,3 +41,16 @@ func ExampleActivation_Explain() {
 	// unknown false [] 0
 	// The contact is not in the segment, and the state remembers nothing of it: it was never delivered from here, or has left since, or was forgotten. Look at how the segment is made, and whether its key is written in another way there.
 }
+
+// An e-mail that nobody can find in Splio.
+func Example_whyNotSent() {
+	activation, clean := example()
+	defer clean()
+	activation.Insert, activation.Known = false, func(yield func(string, error) bool) { yield("ann@example.net", nil) }
+	segment := crm(map[string]any{"email": "user8@example.com", "first_name": "Eight", "points": 8})
+	if err := guideExplain(context.Background(), activation, segment); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// The contact is held back: it is new, and not among the known keys, which say what Splio has. Nothing is sent about it; the next run looks at it again. Bring the known keys up to date if Splio has it; in insert mode it would be created.
+}

@@ -239,7 +239,7 @@ func (x *explainer) sayPending(say sayer) {
 	switch {
 	case p.Verdict == "":
 	case x.first:
-		then = " The next run delivers it first; what follows is about the plan after it."
+		then = " The next run delivers it first; what follows is as of then."
 	case p.State == Braked:
 		then = " Nothing of it is sent unless it is released; the next run makes another plan in its place."
 	case p.State == Ready:
