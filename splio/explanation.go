@@ -111,7 +111,10 @@ type ExplainedState struct {
 // ExplainedPlan is the plan in the outbox, made by an earlier call, and what it
 // does about the contact.
 type ExplainedPlan struct {
-	Plan  string    `json:"plan"`
+	Plan string `json:"plan"`
+	// State is one of those of a [Plan], or "discarding" for one that is being given
+	// up, which the next run ends: records of files that may have been sent are due
+	// then.
 	State PlanState `json:"state"`
 	// Verdict tells how the snapshot that the plan leads to knows the contact, as
 	// against the current one: [VerdictNew], [VerdictChanged], [VerdictDue] for one
