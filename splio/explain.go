@@ -17,16 +17,17 @@ import (
 
 // Explain says of one contact what the next plan over a segment would do about it,
 // and why, what the current snapshot remembers of it, and what a plan in the outbox
-// does. The key is given as in the segment or as in a file, and brought into the form
-// that the mapping gives it; one that has no such form is told with the reason, as
-// [VerdictNoKey]. Without a segment, src being nil, only the state speaks.
+// does. The key is given as in the segment, or as in a file where the transforms of the
+// key leave that as it is, and brought into the form that the mapping gives it; one
+// that has no such form is told with the reason, as [VerdictNoKey]. Without a segment,
+// src being nil, only the state speaks.
 //
 // While a plan is released or on its way, the next run delivers that first: then the
 // verdict is about what comes after it. Whether a plan as a whole hits one of the
 // [Brakes] is not looked at: [Activation.Preview] tells.
 //
-// It reads the segment once, like [Activation.Known], and the snapshot, and holds no
-// more than a few records in memory. The state is only read, and no lock is taken;
+// It reads the segment and [Activation.Known] once each, and the snapshot, and holds
+// no more than a few records in memory. The state is only read, and no lock is taken;
 // when another run has moved the state on meanwhile, the error matches
 // diff.ErrStale: ask again. [Activation.OnRejection] and OnRejected are not called.
 //
