@@ -32,6 +32,8 @@
 // once Insert is on. While Insert stays off, a contact that Splio creates later
 // gets attributes that have not changed since only on a Refresh.
 //
+// [Activation.Explain] says of one contact which of these lines it is on, and why.
+//
 // # Plan, then apply
 //
 // [Activation.Plan] touches no network. It leaves an outbox in the state

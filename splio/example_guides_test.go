@@ -93,6 +93,16 @@ func guideErrors(ctx context.Context, activation splio.Activation, segment mappi
 	return "the next run goes on from here: " + err.Error()
 }
 
+// guideExplain says why a contact was or was not sent.
+func guideExplain(ctx context.Context, activation splio.Activation, segment mapping.Source) error {
+	why, err := activation.Explain(ctx, "user8@example.com", segment)
+	if err != nil {
+		return err
+	}
+	fmt.Println(why) // sentences; why.Verdict is for programs
+	return nil
+}
+
 // guideForget erases persons from the state.
 func guideForget(ctx context.Context, activation splio.Activation, segment mapping.Source, emails iter.Seq2[string, error]) error {
 	forgotten, err := activation.Forget(ctx, segment, emails)

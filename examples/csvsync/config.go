@@ -63,6 +63,7 @@ type options struct {
 	brake, waiting                          string
 	retain                                  int
 	work                                    planWork
+	explain                                 *string // the key of a contact; nil without -explain
 }
 
 // parseFlags reads the flags. After -help, which it answers, the error is flag.ErrHelp.
@@ -97,6 +98,7 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	f.BoolVar(&o.work.apply, "apply", false, "send the plan that was made, as it is, and read no segment")
 	f.StringVar(&o.work.release, "release", "", "approve the plan that was made, braked or not, for a `reason` that is kept with it: the next run\nsends it first, or with -apply this one")
 	f.BoolVar(&o.work.discard, "discard", false, "give the plan up that was made, whatever its state")
+	f.Func("explain", "say what a run would do about the contact with this `key`, and why, and what the state remembers of it;\nnothing is sent, remembered or written. Without -segment the state alone is asked. It needs no -to", o.setExplain)
 	f.StringVar(&o.now, "now", "", "`time` of the run, such as 2026-03-01T04:00:00Z, for the date in file names (default the present)")
 	f.StringVar(&o.report, "report", "", "`file` to write the report to, as JSON; left as it is when a run fails before there is a plan")
 	f.StringVar(&o.rejects, "rejects", "", "CSV `file` to write the rejected records to, for repair, with -dry-run too. Once there is a\nplan it holds what was rejected for it: the file of an earlier run is replaced, or removed\nwhen nothing was; when a run fails before that, it is left as it is")
@@ -119,7 +121,7 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	f.VisitAll(func(g *flag.Flag) {
 		switch g.Name {
 		case "segment", "mapping", "universe", "subsequence", "state", "to":
-			if g.Name == "segment" && o.work.any() {
+			if g.Name == "segment" && o.work.any() || o.explain != nil && (g.Name == "segment" || g.Name == "to") {
 				return
 			}
 			if g.Value.String() == "" {
@@ -143,6 +145,7 @@ type job struct {
 	dryRun     bool
 	quiet      bool
 	work       planWork
+	explain    *string  // the key of the contact that is asked about
 	args       []string // of the command line
 }
 
@@ -161,6 +164,7 @@ func configure(o *options) (*job, error) {
 		quiet:  o.quiet,
 		work:   o.work,
 	}
+	j.explain = o.explain
 	var errs [12]error
 	j.segment, errs[0] = openSegment(o)
 	j.activation.Mapping, errs[1] = readMapping(o.mapping)
@@ -176,11 +180,13 @@ func configure(o *options) (*job, error) {
 		}
 	}
 	errs[5] = checkRejects(o)
-	j.transport, errs[6] = openTransport(o)
+	if o.explain == nil {
+		j.transport, errs[6] = openTransport(o)
+	}
 	j.activation.Duplicates, errs[7] = parseDuplicates(o.duplicates)
 	j.activation.Memory, errs[8] = parseMemory(o.memory)
 	j.activation.Brakes, errs[9] = parseBrakes(o.brake)
-	errs[10] = o.work.check(o)
+	errs[10] = errors.Join(o.work.check(o), o.checkExplain())
 	switch o.waiting {
 	case "report", "":
 	case "wait", "refuse":
@@ -198,6 +204,9 @@ func configure(o *options) (*job, error) {
 			j.rejects.segment, errs[0] = namesBeside(j.segment, o)
 		}
 		j.activation.OnRejected = j.rejects.add
+	}
+	if o.segment == "" { // what there is to do takes none
+		j.segment = nil
 	}
 	return j, errors.Join(errs[:]...)
 }

@@ -83,6 +83,9 @@ func complain(w io.Writer, err error) {
 
 // execute does the run, or its preview, and reports.
 func (j *job) execute(ctx context.Context, stdout io.Writer) (err error) {
+	if j.explain != nil {
+		return j.explainContact(ctx, stdout)
+	}
 	var report *splio.Report
 	found := make(firstLines)
 	j.activation.OnRejection = found.add
@@ -144,5 +147,5 @@ var errBeside = errors.New("the run succeeded, but not all was written")
 // resumable says that running again is all there is to do.
 func (j *job) resumable(err error) bool {
 	_, state := errors.AsType[*diff.StateError](err)
-	return !j.dryRun && !state && !errors.Is(err, diff.ErrLocked) && !errors.Is(err, errBeside) && !errors.Is(err, splio.ErrNoPlan)
+	return !j.dryRun && j.explain == nil && !state && !errors.Is(err, diff.ErrLocked) && !errors.Is(err, errBeside) && !errors.Is(err, splio.ErrNoPlan)
 }
