@@ -88,7 +88,9 @@ func (j *job) execute(ctx context.Context, stdout io.Writer) (err error) {
 	}
 	var report *splio.Report
 	found := make(firstLines)
-	j.activation.OnRejection = found.add
+	if !j.quiet { // records that are looked at for this alone cost time
+		j.activation.OnRejection = found.add
+	}
 	switch {
 	case j.work.any():
 		report, err = j.onPlan(ctx, stdout)
