@@ -136,9 +136,10 @@ type Activation struct {
 
 	// OnProgress, when set, is told how far the call is: at the beginning and end of
 	// each [Stage], and in between for each chunk or batch of about 1 MiB, or some
-	// thousand rows. It is called from one goroutine at a time, not always the
-	// same, and maybe while OnRejection or OnRejected is; but for the moments, the
-	// number of processors makes no difference. The run waits for each call.
+	// thousand rows. Where chunks begin depends on the number of processors, and
+	// nothing else that is told does. It is called from one goroutine at a time, not
+	// always the same, and maybe while OnRejection or OnRejected is. The run waits
+	// for each call.
 	OnProgress func(Progress)
 
 	// Logger, when set, gets the events that the package comment lists, with the
