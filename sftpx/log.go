@@ -68,7 +68,11 @@ func reason(err error) string {
 	status, answered := errors.AsType[*sftp.StatusError](err)
 	_, ended := errors.AsType[*endError](err)
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.Canceled):
+		return "stopped"
+	case errors.Is(err, os.ErrDeadlineExceeded): // of ours: a context may have had a part in it
+		return "timeout"
+	case errors.Is(err, context.DeadlineExceeded):
 		return "stopped"
 	case is[*HostKeyError](err):
 		return "host key"
@@ -90,8 +94,6 @@ func reason(err error) string {
 		return "gone"
 	case is[*sizeError](err):
 		return "size"
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return "timeout"
 	case ended, errors.Is(err, net.ErrClosed):
 		return "closed"
 	case errors.Is(err, fs.ErrExist):

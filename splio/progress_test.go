@@ -334,28 +334,3 @@ func TestFraction(t *testing.T) {
 		}
 	}
 }
-
-// How far a run is, in lines of text.
-func ExampleProgress() {
-	activation, clean := example()
-	defer clean()
-	activation.OnProgress = func(p splio.Progress) {
-		switch done, known := p.Fraction(); {
-		case known:
-			fmt.Printf("%s: %.0f%%\n", p.Stage, 100*done)
-		case p.Stage == splio.StageComparing:
-			fmt.Println("comparing")
-		}
-	}
-	_, err := activation.Run(context.Background(), crm(
-		map[string]any{"email": "ann@example.net", "first_name": "Ann", "points": 7},
-	), new(drop))
-	fmt.Println(err)
-	// Output:
-	// comparing
-	// writing: 0%
-	// writing: 100%
-	// delivering: 0%
-	// delivering: 100%
-	// <nil>
-}
