@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -55,7 +56,28 @@ func (b *logbook) want(t *testing.T, what string, lines ...string) {
 		t.Errorf("%s: universe and sub-sequence are not in each of %d lines", what, n)
 	}
 	b.Reset()
+
+	comment, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(comment), "// # Progress and logs\n")
+	table, _, _ = strings.Cut(table, "\n// # ")
+	for _, line := range lines {
+		_, rest, _ := strings.Cut(line, ` "`)
+		message, attrs, _ := strings.Cut(rest, `" `)
+		if !strings.Contains(table, "\n//\t"+message+" ") {
+			t.Errorf("%q is not in the package comment", message)
+		}
+		for _, key := range logKey.FindAllStringSubmatch(attrs, -1) {
+			if !strings.Contains(table, key[1]) {
+				t.Errorf("%q: the key %q is not in the package comment", message, key[1])
+			}
+		}
+	}
 }
+
+var logKey = regexp.MustCompile(`(?:^| )([a-z_]+)=`)
 
 // The messages and keys are a promise: who counts them must not be surprised.
 func TestLog(t *testing.T) {
