@@ -41,8 +41,9 @@ type Progress struct {
 	Stage Stage
 	Plan  string // the id of the plan, from StageWaiting on
 
-	// Records counts those of the segment that were read. From StageWriting on it
-	// is [Report.Read]; before, the last few may be missing.
+	// Records counts those of the segment that were read, or that the [Differ] gave
+	// out. From StageWriting on it is [Report.Read]; before, the last few may be
+	// missing.
 	Records int64
 
 	// Bytes counts the text of the segment that the stage has read: in

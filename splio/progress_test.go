@@ -64,6 +64,11 @@ func (s steps) order(t *testing.T) {
 				t.Errorf("step %d, last %t: %d of %d: %+v", i, last, n[0], n[1], p)
 			}
 		}
+		read := p.Stage == splio.StageReading || p.Stage == splio.StageComparing
+		sent := p.Stage == splio.StageDelivering || p.Stage == splio.StagePublishing
+		if !read && p.Bytes > 0 || p.Stage != splio.StageWriting && p.Rows > 0 || !sent && p.Sent > 0 {
+			t.Errorf("step %d has numbers of another stage: %+v", i, p)
+		}
 		if f, known := p.Fraction(); f < 0 || f > 1 || last && known && f != 1 {
 			t.Errorf("step %d, last %t: fraction %v: %+v", i, last, f, p)
 		}
