@@ -13,6 +13,8 @@ import (
 	"github.com/pkg/sftp"
 )
 
+const sizeOf = "size of" // what errors call a call of Size
+
 var errClosed = &endError{"the client is closed", net.ErrClosed}
 
 // Client puts files into a drop directory on an SFTP server. It connects at its first call and keeps the connection, with keep-alives,
@@ -34,6 +36,7 @@ type Client struct {
 	algorithms         Algorithms
 	dial               func(ctx context.Context, network, addr string) (net.Conn, error)
 	notify             func(Notice)
+	log                events
 	login              login
 	hosts              *hostCheck
 
@@ -42,6 +45,8 @@ type Client struct {
 
 	turn    chan struct{} // holds a token while a call is under way
 	session *session      // nil, or the connection; belongs to the holder of the turn
+
+	connections int // that were made; as session
 }
 
 // Put implements the contract of the package. At most 64 packets of [Config].PacketSize are under way at a time.
@@ -63,8 +68,11 @@ func (c *Client) Put(ctx context.Context, name, temp string, body *io.SectionRea
 	u := upload{
 		dir: c.dir, name: path(c.dir, name),
 		staging: c.staging, temp: path(c.staging, temp),
-		direct:   c.direct,
-		pickedUp: func() { c.notify(Notice{Name: name, PickedUp: true}) },
+		direct: c.direct,
+	}
+	u.pickedUp = func() {
+		c.log.pickedUp(ctx, name)
+		c.notify(Notice{Name: name, PickedUp: true})
 	}
 	if u.direct {
 		u.temp = u.name
@@ -80,7 +88,7 @@ func (c *Client) Size(ctx context.Context, name string) (size int64, err error) 
 	if err := checkName("name", name); err != nil {
 		return 0, fmt.Errorf("sftpx: size: %w", err)
 	}
-	err = c.do(ctx, "size of", name, func(_ context.Context, s *session) error {
+	err = c.do(ctx, sizeOf, name, func(_ context.Context, s *session) error {
 		fi, err := s.sftp.Stat(path(c.dir, name))
 		if err = answer(err); errors.Is(err, fs.ErrPermission) {
 			err = fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
@@ -165,6 +173,7 @@ func (c *Client) do(ctx context.Context, what, name string, f func(context.Conte
 		if err == nil {
 			return
 		}
+		c.log.failed(ctx, what, name, err)
 		if name != "" {
 			what = fmt.Sprintf("%s %q", what, name)
 		}
@@ -197,6 +206,7 @@ func (c *Client) do(ctx context.Context, what, name string, f func(context.Conte
 			return err
 		}
 		wait := c.wait(n)
+		c.log.again(ctx, what, name, n, wait, err)
 		c.notify(Notice{Name: name, Err: err, Attempt: n, Wait: wait})
 		select {
 		case <-time.After(wait):
@@ -220,12 +230,16 @@ func (c *Client) wait(n int) time.Duration {
 // once runs f with a connection, and drops it when anything but an answer of the server came out.
 func (c *Client) once(ctx context.Context, f func(context.Context, *session) error) (err error) {
 	if c.session != nil && !c.session.usable() {
+		c.log.dropped(ctx, c.session.failure())
 		c.drop()
 	}
 	if c.session == nil {
+		began := time.Now()
 		if c.session, err = c.connect(ctx); err != nil {
 			return err
 		}
+		c.connections++
+		c.log.connected(ctx, c.session.caps.Server, c.connections, time.Since(began))
 	}
 	s := c.session
 	end := s.newWatch(ctx, c.timeout)
@@ -236,6 +250,7 @@ func (c *Client) once(ctx context.Context, f func(context.Context, *session) err
 	}
 	err = ended(ctx, err)
 	if lost(err) || !s.usable() {
+		c.log.dropped(ctx, err)
 		c.drop()
 	}
 	if err != nil {

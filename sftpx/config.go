@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -82,6 +83,10 @@ type Config struct {
 
 	// Notify, when given, is told what a call's error does not tell. It is called during calls, one at a time, and must not call the Client.
 	Notify func(Notice)
+
+	// Logger, when given, gets the events that the comment of the package lists. No secret, user name, directory or error is among them.
+	// By default nothing is logged.
+	Logger *slog.Logger
 }
 
 // Notice is what an operator may want to read of a call that has not failed, or not yet. Its String is a line for a log.
@@ -176,6 +181,7 @@ func New(cfg Config) (*Client, error) {
 		algorithms: algorithms,
 		dial:       cfg.Dial,
 		notify:     cfg.Notify,
+		log:        events{cfg.Logger, addr},
 		login:      login,
 		hosts:      hosts,
 		turn:       make(chan struct{}, 1),

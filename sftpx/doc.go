@@ -51,6 +51,21 @@
 // [Client.Check] shows what a server can do. For servers that can not rename there is [Config].Direct, and for readers that take temporary
 // files as well there is [Config].Staging.
 //
+// # Logs
+//
+// [Config].Logger gets these events; messages, keys and levels stay as they are, and keys may be added. Each has server, the address:
+//
+//	message             level  keys
+//	connected           INFO   connection: which one of this Client, from 1; software, what the server calls itself; duration
+//	connection dropped  INFO   reason; "ended" when that happened between two calls
+//	attempt failed      WARN   operation: put, size or check; file; attempt, from 1; wait, until the next one; reason
+//	call failed         ERROR  operation, file, reason: the error that the call returns. DEBUG when it is an answer: a name is taken, a
+//	                           file whose size was asked for is not there, the server does not let us look
+//	picked up           INFO   file: its reader was quicker than our look
+//
+// A reason is one of stopped, timeout, closed, connection, host key, algorithms, login, no SFTP, local (the body or a secret can not be read),
+// space, size, gone, rename refused, unknown outcome, exists, missing, permission, unsupported, and answer N for a status code of SFTP.
+//
 // # Not here
 //
 // Reading, listing or deleting at the destination, FTP, logins that ask for more than a password.

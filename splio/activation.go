@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"log/slog"
 	"os"
 	"time"
 
@@ -133,11 +134,25 @@ type Activation struct {
 	// The record is valid during the call only.
 	OnRejected func(*mapping.Record, []mapping.Rejection) error
 
+	// OnProgress, when set, is told how far the call is: at the beginning and end of
+	// each [Stage], and in between for each chunk or batch of about 1 MiB, or some
+	// thousand rows. Where chunks begin depends on the number of processors, and
+	// nothing else that is told does. It is called from one goroutine at a time, not
+	// always the same, and maybe while OnRejection or OnRejected is. The run waits
+	// for each call.
+	OnProgress func(Progress)
+
+	// Logger, when set, gets the events that the package comment lists, with the
+	// context of the call. No value, key, secret or path is among their attributes.
+	// By default nothing is logged.
+	Logger *slog.Logger
+
 	// Now is the time of the run, for the date in file names. By default it is
 	// the present. The same segment, state and Now give the same bytes.
 	Now time.Time
 
 	openFS func(dir string) (vfs.FS, error) // for tests; nil: vfs.OS
+	watch  *watch                           // of the call; nil: nobody wants to know
 }
 
 // What package diff takes.
@@ -276,7 +291,9 @@ func (j *job) clock() time.Time {
 // sent: one that was written to or replaced meanwhile gives an error. A plan that
 // would fill the disk of State fails before it does. After an error the state is as it was, except that a ready plan may be gone.
 // When ctx ends, the error holds context.Cause(ctx).
-func (a Activation) Plan(ctx context.Context, src mapping.Source) (*Plan, error) {
+func (a Activation) Plan(ctx context.Context, src mapping.Source) (_ *Plan, err error) {
+	a, ended := a.watched(ctx, "plan")
+	defer func() { ended(err) }()
 	mapper, err := a.check(ctx, src)
 	if err != nil {
 		return nil, err
@@ -285,7 +302,7 @@ func (a Activation) Plan(ctx context.Context, src mapping.Source) (*Plan, error)
 	if err != nil {
 		return nil, err
 	}
-	m, err := j.plan(ctx, mapper, src)
+	m, err := j.makePlan(ctx, mapper, src)
 	if err := errors.Join(err, j.close()); err != nil {
 		return nil, err
 	}
@@ -302,6 +319,8 @@ func (a Activation) Plan(ctx context.Context, src mapping.Source) (*Plan, error)
 // kept. Brakes that a plan would hit are told in [Report.Brakes], and are no error.
 // While an earlier plan waits to be delivered, the error matches [ErrPending].
 func (a Activation) Preview(ctx context.Context, src mapping.Source) (_ *Report, err error) {
+	a, ended := a.watched(ctx, "preview")
+	defer func() { ended(err) }()
 	mapper, err := a.check(ctx, src)
 	if err != nil {
 		return nil, err
@@ -321,7 +340,7 @@ func (a Activation) Preview(ctx context.Context, src mapping.Source) (_ *Report,
 	if err := j.lookStore(ctx); err != nil {
 		return nil, errors.Join(err, j.fs.Close())
 	}
-	m, err := j.plan(ctx, mapper, src)
+	m, err := j.makePlan(ctx, mapper, src)
 	if err := errors.Join(err, j.close()); err != nil {
 		return nil, err
 	}
@@ -376,6 +395,8 @@ func (a Activation) readManifest() (*manifest, error) {
 // After an error nothing is forgotten: run again. When files were sent, or may
 // have been, the report comes with the error.
 func (a Activation) Run(ctx context.Context, src mapping.Source, t Transport) (_ *Report, err error) {
+	a, ended := a.watched(ctx, "run")
+	defer func() { ended(err) }()
 	if t == nil {
 		return nil, wrong(errNoTransport)
 	}
@@ -396,11 +417,12 @@ func (a Activation) Run(ctx context.Context, src mapping.Source, t Transport) (_
 	case err != nil:
 		return nil, err
 	case earlier.State == Released, earlier.State == Applying:
+		j.event(ctx, slog.LevelInfo, "earlier plan resumed", earlier, slog.String("state", string(earlier.State)))
 		if resumed, err = j.apply(ctx, earlier, t); err != nil {
 			return onlyResumed(resumed), fmt.Errorf("splio: end the delivery of an earlier plan: %w", err)
 		}
 	}
-	m, err := j.plan(ctx, mapper, src)
+	m, err := j.makePlan(ctx, mapper, src)
 	if err != nil {
 		if resumed != nil {
 			return onlyResumed(resumed), err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"log/slog"
 
 	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/mapping"
@@ -32,7 +33,9 @@ import (
 // brake applies, but a segment of which nothing can be adopted is an error. After
 // an error State remembers what it did, or all that was to be adopted: repeat the
 // call, with replace set if it was the latter.
-func (a Activation) Adopt(ctx context.Context, src mapping.Source, replace bool) (*Report, error) {
+func (a Activation) Adopt(ctx context.Context, src mapping.Source, replace bool) (_ *Report, err error) {
+	a, ended := a.watched(ctx, "adopt")
+	defer func() { ended(err) }()
 	b := a
 	b.Known = nil // which Insert excludes only where something is sent
 	mapper, err := b.check(ctx, src)
@@ -60,6 +63,7 @@ func (a Activation) Adopt(ctx context.Context, src mapping.Source, replace bool)
 			return err
 		}
 		report.First = current == ""
+		j.event(ctx, slog.LevelInfo, "state adopted", nil, counts(report)...)
 		return nil
 	})
 	if err != nil {
@@ -113,6 +117,7 @@ func (j *job) adopt(ctx context.Context, mapper *mapping.Mapper, src mapping.Sou
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
 	found := &tally{counts: make(map[RejectionCount]int64), each: j.OnRejection}
+	j.watch.reading(ctx, src, j.Differ != nil)
 	seg, err := j.put(ctx, mapper, src, run, found)
 	if seg != nil {
 		defer func() { err = errors.Join(err, seg.close()) }()
@@ -120,6 +125,7 @@ func (j *job) adopt(ctx context.Context, mapper *mapping.Mapper, src mapping.Sou
 	if err != nil {
 		return nil, err
 	}
+	j.watch.comparing(ctx)
 	summary, err := run.Compare(ctx)
 	if err != nil {
 		return nil, err

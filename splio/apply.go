@@ -10,9 +10,11 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/internal/vfs"
@@ -22,11 +24,12 @@ import (
 const maxNames = 100
 
 // with opens the state and the manifest of the plan in it.
-func (p *Plan) with(ctx context.Context, do func(*job, *manifest) error) (err error) {
-	a := p.activation
-	if a == nil {
+func (p *Plan) with(ctx context.Context, operation string, do func(*job, *manifest) error) (err error) {
+	if p.activation == nil {
 		return fmt.Errorf("splio: %w", ErrNoPlan)
 	}
+	a, ended := p.activation.watched(ctx, operation)
+	defer func() { ended(err) }()
 	if err := wrong(a.validate()); err != nil {
 		return err
 	}
@@ -65,7 +68,7 @@ func (p *Plan) Apply(ctx context.Context, t Transport) (report *Report, err erro
 	if t == nil {
 		return nil, wrong(errNoTransport)
 	}
-	err = p.with(ctx, func(j *job, m *manifest) error {
+	err = p.with(ctx, "apply", func(j *job, m *manifest) error {
 		if m.State == discarding {
 			return j.none()
 		}
@@ -82,17 +85,19 @@ func (p *Plan) Release(ctx context.Context, reason string) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("splio: %w", err)
 	}
-	return p.with(ctx, func(j *job, m *manifest) error {
+	return p.with(ctx, "release", func(j *job, m *manifest) error {
 		switch m.State {
 		case discarding:
 			return j.none()
 		case Applying:
 			return j.settleJournal()
 		}
+		before := m.State
 		m.State, m.Reason = Released, reason
 		if err := j.save(m); err != nil {
 			return err
 		}
+		j.event(ctx, slog.LevelInfo, "plan released", m, slog.String("state", string(before)))
 		p.State, p.Reason = m.State, reason
 		return nil
 	})
@@ -112,7 +117,7 @@ func (p *Plan) Discard(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("splio: %w", err)
 	}
-	return p.with(ctx, func(j *job, m *manifest) error { return j.discard(ctx, m) })
+	return p.with(ctx, "discard", func(j *job, m *manifest) error { return j.discard(ctx, m) })
 }
 
 // discard gives a plan up. Rows of it that were sent may differ from the
@@ -124,6 +129,7 @@ func (j *job) discard(ctx context.Context, m *manifest) error {
 		return err
 	}
 	if now == m.Snapshot { // all of it was delivered, and files may be on their way to those that are kept
+		j.published(ctx, m, time.Now())
 		return j.finish(ctx, m)
 	}
 	if m.State != discarding {
@@ -157,7 +163,11 @@ func (j *job) discard(ctx context.Context, m *manifest) error {
 	if err := j.remember(ctx, m, func(*ledger) {}); err != nil {
 		return err
 	}
-	return j.clearOutbox()
+	if err := j.clearOutbox(); err != nil {
+		return err
+	}
+	j.event(ctx, slog.LevelInfo, "plan discarded", m, slog.Int("sent", m.sent()))
+	return nil
 }
 
 // sentKeys yields the keys in the files of a scope that have arrived or may have.
@@ -253,6 +263,8 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	} else if err := j.settleJournal(); err != nil {
 		return m.report(), err
 	}
+	began := time.Now()
+	j.delivering(ctx, m)
 	for i := range m.Files {
 		if err := j.deliver(ctx, m, &m.Files[i], t); err != nil {
 			return m.report(), err
@@ -269,9 +281,11 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	// Everything has arrived: what follows must not stop for an ended context
 	// when it is the snapshot's turn, so that a late Ctrl-C forgets nothing.
 	ctx = context.WithoutCancel(ctx)
+	j.watch.publishing(ctx, m)
 	if err := j.store.Publish(ctx, m.Snapshot); err != nil {
 		return m.report(), err
 	}
+	j.published(ctx, m, began)
 	return m.report(), j.finish(ctx, m)
 }
 
@@ -316,16 +330,16 @@ func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, t Trans
 		return j.refused(m, err)
 	}
 	defer body.Close()
-	before := m.State
+	before, began := m.State, time.Now()
 	for {
 		// Looking first tells a stranger's file from ours, and keeps a plan ready
 		// while the destination can not be reached.
 		size, err := t.Size(ctx, f.Name)
 		switch {
 		case err == nil && f.Sending && size == f.Bytes: // an earlier attempt got through
-			return j.tick(m, f)
+			return j.tick(ctx, m, f, true, began)
 		case err == nil:
-			if err := j.rename(m, f); err != nil {
+			if err := j.rename(ctx, m, f); err != nil {
 				return err
 			}
 			continue
@@ -339,12 +353,12 @@ func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, t Trans
 		if err := j.journal(m, f); err != nil {
 			return err
 		}
-		err = t.Put(ctx, f.Name, f.Temp, io.NewSectionReader(body, 0, f.Bytes))
+		err = t.Put(ctx, f.Name, f.Temp, io.NewSectionReader(j.watch.body(body, m), 0, f.Bytes))
 		switch {
 		case err == nil:
-			return j.tick(m, f)
+			return j.tick(ctx, m, f, false, began)
 		case errors.Is(err, fs.ErrExist):
-			if err := j.rename(m, f); err != nil {
+			if err := j.rename(ctx, m, f); err != nil {
 				return err
 			}
 		case errors.Is(err, fs.ErrNotExist) && fresh: // there is no drop directory
@@ -405,14 +419,18 @@ func (j *job) journal(m *manifest, f *manifestFile) error {
 }
 
 // tick notes that a file has arrived.
-func (j *job) tick(m *manifest, f *manifestFile) error {
+func (j *job) tick(ctx context.Context, m *manifest, f *manifestFile, found bool, began time.Time) error {
 	f.Delivered = true
-	return j.save(m)
+	if err := j.save(m); err != nil {
+		return err
+	}
+	j.arrived(ctx, m, f, found, began)
+	return nil
 }
 
 // rename gives a file whose name is taken the next one that this state has not
 // used.
-func (j *job) rename(m *manifest, f *manifestFile) error {
+func (j *job) rename(ctx context.Context, m *manifest, f *manifestFile) error {
 	if len(m.Names) == maxNames {
 		return fmt.Errorf("splio: file %s: the drop directory has a file of that name, and of each of the %d that were tried before", f.Name, maxNames)
 	}
@@ -423,5 +441,6 @@ func (j *job) rename(m *manifest, f *manifestFile) error {
 	m.Names = append(m.Names, f.Name)
 	m.name(f, slices.Concat(used.Names, m.Names))
 	f.Sending = false
+	j.event(ctx, slog.LevelWarn, "file name taken", m, slog.String("file", m.Names[len(m.Names)-1]), slog.String("next", f.Name))
 	return nil
 }

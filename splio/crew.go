@@ -315,6 +315,7 @@ func (s *rereader) dispatch(ctx context.Context, reader chunk.Reader, c *crew, c
 			if err != nil {
 				return fmt.Errorf("splio: read the segment again: %w", err)
 			}
+			s.job.watch.again(t.chunk.Size())
 		}
 		t.wanted = append(t.wanted, *change)
 	}

@@ -92,6 +92,47 @@
 // With a [Differ], the snapshots are elsewhere, and State holds the rest: package
 // splio/warehouse compares a segment in its SQL engine.
 //
+// # Progress and logs
+//
+// [Activation.OnProgress] is told how far a call is, for a progress bar.
+// [Activation.Logger] gets the events below. Their messages, keys and levels stay
+// as they are, so that a handler can count them; keys may be added. Each has
+// universe and subsequence, and, once there is one, plan, the id of the plan:
+//
+//	message               level  keys
+//	plan made             INFO   read, rejected, duplicate, held_back, unchanged, inserted, updated, left,
+//	                             uncertain, left_rows, deleted: the counts of the Report; first, whether
+//	                             nothing was delivered before; files, rows, bytes; state; duration.
+//	                             WARN when the state is braked
+//	preview made          INFO   the same, of a Preview, without a plan
+//	brake hit             WARN   brake, attribute, count, total, limit: one for each, see BrakeReading
+//	values rejected       INFO   field, attribute, reason, action, count: one for each RejectionCount
+//	attributes unverified WARN   attributes: custom columns that nobody has declared, if there are files
+//	left skipped          WARN   reason: why Left does nothing, or not all. INFO on a first run
+//	doubt                 WARN   doubt: a sentence on what the plan relies upon
+//	plan replaced         INFO   state: that of the plan that made room for another
+//	plan released         INFO   state: that before
+//	plan discarded        INFO   sent: the number of its files that may have arrived
+//	earlier plan resumed  INFO   state: a Run ends the delivery of an earlier plan first
+//	earlier files waiting WARN   waiting: the number of files that nobody has taken; unknown: nobody can tell
+//	delivery begun        INFO   files, rows, bytes; resumed: it was begun before
+//	file name taken       WARN   file, next: another file had that name
+//	file delivered        INFO   file, rows, bytes, duration; found: an earlier attempt had got through
+//	plan published        INFO   files, rows, bytes, duration: all has arrived, and the next run compares
+//	                             with it. Once more when a crash comes right after it
+//	state adopted         INFO   the counts of the Report
+//	contacts forgotten    INFO   count
+//	contacts due          INFO   count, spent: what Resend has returned
+//	stage ended           DEBUG  stage, see Stage; records, duration
+//	call ended            INFO   operation: plan, preview, run, apply, release, discard, adopt, forget or resend;
+//	                             outcome: ok; duration. ERROR after an error, with the stage it came in,
+//	                             and the outcome configuration, pending, waiting, no plan, locked, state,
+//	                             stopped, timeout, missing, exists, permission or other; WARN with braked
+//
+// The error itself is not logged, as what a transport says, and paths, may hold
+// more than a log should: that is the caller's to decide. The same goes for the
+// reason of a release, which the report has.
+//
 // # The format
 //
 // What Splio accepts, how sure that is, and what this package makes of each

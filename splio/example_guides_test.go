@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log"
+	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/mapping"
@@ -113,6 +117,41 @@ func guideForget(ctx context.Context, activation splio.Activation, segment mappi
 	return nil
 }
 
+// metrics is a handler that counts, and passes everything on.
+type metrics struct {
+	slog.Handler
+	add func(name string, n int64) // of your metrics
+}
+
+func (m metrics) Handle(ctx context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		switch {
+		case r.Message == "plan made" && a.Value.Kind() == slog.KindInt64:
+			m.add("spliosync_"+a.Key, a.Value.Int64()) // read, rejected, inserted, updated, ...
+		case r.Message == "call ended" && a.Key == "outcome":
+			m.add("spliosync_calls_"+a.Value.String(), 1)
+		case r.Message == "call ended" && a.Key == "duration":
+			m.add("spliosync_milliseconds", a.Value.Duration().Milliseconds())
+		}
+		return true
+	})
+	return m.Handler.Handle(ctx, r)
+}
+
+func (m metrics) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return metrics{m.Handler.WithAttrs(attrs), m.add}
+}
+
+func (m metrics) WithGroup(name string) slog.Handler {
+	return metrics{m.Handler.WithGroup(name), m.add}
+}
+
+// guideLog logs and counts.
+func guideLog(activation splio.Activation, add func(string, int64)) splio.Activation {
+	activation.Logger = slog.New(metrics{slog.NewJSONHandler(os.Stderr, nil), add})
+	return activation
+}
+
 // guideRekey moves to a new digest key, without sending anybody again.
 func guideRekey(ctx context.Context, activation splio.Activation, lastDelivered mapping.Source, newKey diff.Key) (splio.Activation, error) {
 	activation.State += "-rekeyed" // a directory of its own: the old state stays as it is
@@ -210,6 +249,39 @@ func Example_operating() {
 	// true
 	// the configuration must change: splio: wrong configuration:
 	// splio: Destination.Universe "": give the name of the universe, in at most 100 letters, digits, _ and -
+}
+
+// Metrics by a handler of the log.
+func Example_metrics() {
+	activation, clean := example()
+	defer clean()
+	totals := make(map[string]int64)
+	add := func(name string, n int64) { totals[name] += n }
+	if guideLog(activation, add).Logger == nil {
+		log.Fatal("nothing is logged")
+	}
+	activation.Logger = slog.New(metrics{slog.NewTextHandler(io.Discard, nil), add})
+	_, err := activation.Run(context.Background(), crm(
+		map[string]any{"email": "ann@example.net", "first_name": "Ann", "points": 7},
+		map[string]any{"email": "bob@example.net", "first_name": "Bob", "points": 120},
+		map[string]any{"email": "not an address", "first_name": "Cid", "points": 1},
+	), new(sftpx.Mem))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(totals)) {
+		if n := totals[name]; n > 0 && name != "spliosync_milliseconds" {
+			fmt.Println(name, n)
+		}
+	}
+	// Output:
+	// spliosync_bytes 69
+	// spliosync_calls_ok 1
+	// spliosync_files 1
+	// spliosync_inserted 2
+	// spliosync_read 3
+	// spliosync_rejected 1
+	// spliosync_rows 2
 }
 
 // What Splio has answered, as configuration.

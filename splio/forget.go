@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"log/slog"
 	"os"
 	"slices"
 
@@ -30,6 +31,8 @@ import (
 // Files that are removed are not overwritten, and backups are beyond reach. What
 // stays of earlier plans are counts and the names of files, which name nobody.
 func (a Activation) Forget(ctx context.Context, src mapping.Source, keys iter.Seq2[string, error]) (forgotten int64, err error) {
+	a, ended := a.watched(ctx, "forget")
+	defer func() { ended(err) }()
 	mapper, err := a.check(ctx, src)
 	if err != nil {
 		return 0, err
@@ -55,6 +58,9 @@ func (a Activation) Forget(ctx context.Context, src mapping.Source, keys iter.Se
 				}
 			}
 		})
+		if err == nil {
+			j.event(ctx, slog.LevelInfo, "contacts forgotten", nil, slog.Int64("count", forgotten))
+		}
 		return err
 	})
 	if err != nil {

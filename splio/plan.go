@@ -63,6 +63,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
+	j.watch.reading(ctx, src, j.Differ != nil)
 	seg, err = j.put(ctx, mapper, src, run, found)
 	if seg != nil {
 		defer func() { err = errors.Join(err, seg.close()) }()
@@ -70,6 +71,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	if err != nil {
 		return nil, err
 	}
+	j.watch.comparing(ctx)
 	summary, err := run.Compare(ctx)
 	if err != nil {
 		return nil, err
@@ -154,6 +156,7 @@ func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 	if j.dry { // nothing here is a preview's
 		return used, nil
 	}
+	j.replaced(ctx, m)
 	return used, j.sweep(ctx)
 }
 

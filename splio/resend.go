@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 
 	"github.com/spliosync/spliosync/mapping"
 )
@@ -24,6 +25,8 @@ import (
 // way, the error matches [ErrPending]. After an error all marks were made or
 // none, and the call may be repeated.
 func (a Activation) Resend(ctx context.Context, src mapping.Source, keys iter.Seq2[string, error], most int) (marked, spent int64, err error) {
+	a, ended := a.watched(ctx, "resend")
+	defer func() { ended(err) }()
 	mapper, err := a.check(ctx, src)
 	if err != nil {
 		return 0, 0, err
@@ -34,6 +37,9 @@ func (a Activation) Resend(ctx context.Context, src mapping.Source, keys iter.Se
 			marked, err = j.store.MarkDue(ctx, due)
 		} else {
 			marked, spent, err = j.store.MarkReported(ctx, due, most)
+		}
+		if err == nil {
+			j.event(ctx, slog.LevelInfo, "contacts due", nil, slog.Int64("count", marked), slog.Int64("spent", spent))
 		}
 		return err
 	})

@@ -36,6 +36,7 @@ func (j *job) newSpace(total int64, columns int) *space {
 func (s *space) took(bytes, records int64, spooled bool) error {
 	s.read += bytes
 	s.records += records
+	s.job.watch.took(bytes, records)
 	if s.read < s.next || s.records == 0 {
 		return nil
 	}

@@ -85,6 +85,7 @@ func (j *job) write(ctx context.Context, m *manifest, columns []string, run Comp
 			return err
 		}
 	}
+	j.watch.writing(ctx, s)
 	left, err := out.newLeavers(kept, s)
 	if left != nil {
 		defer left.stop()
@@ -102,6 +103,7 @@ func (j *job) write(ctx context.Context, m *manifest, columns []string, run Comp
 		if err := left.add(c, r.cells[0]); err != nil {
 			return err
 		}
+		j.watch.row()
 		return out.add(c, r.cells[:len(columns)])
 	})
 	if err == nil && left != nil {

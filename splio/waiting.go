@@ -47,6 +47,7 @@ func (j *job) look(ctx context.Context, m *manifest, t Transport) error {
 	if len(m.Files) == 0 {
 		return nil
 	}
+	j.watch.waiting(ctx, m)
 	l, err := j.loadLedger()
 	if err != nil {
 		return err

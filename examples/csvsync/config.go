@@ -102,7 +102,7 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	f.StringVar(&o.now, "now", "", "`time` of the run, such as 2026-03-01T04:00:00Z, for the date in file names (default the present)")
 	f.StringVar(&o.report, "report", "", "`file` to write the report to, as JSON; left as it is when a run fails before there is a plan")
 	f.StringVar(&o.rejects, "rejects", "", "CSV `file` to write the rejected records to, for repair, with -dry-run too. Once there is a\nplan it holds what was rejected for it: the file of an earlier run is replaced, or removed\nwhen nothing was; when a run fails before that, it is left as it is")
-	f.BoolVar(&o.quiet, "quiet", false, "print errors only")
+	f.BoolVar(&o.quiet, "quiet", false, "print errors only: neither the summary nor, on standard error, how far the run is")
 
 	f.SetOutput(io.Discard) // an error is reported like all others
 	if err := f.Parse(args); err != nil {

@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	wrong := err != nil
 	if !wrong {
-		err = j.execute(ctx, stdout)
+		err = j.execute(ctx, stdout, stderr)
 	}
 	if err == nil {
 		return statusDone
@@ -71,6 +71,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		complain(stderr, errors.New("nothing was forgotten: "+next))
 	}
+	if ctx.Err() != nil {
+		if j.dryRun {
+			complain(stderr, errors.New("stopped: nothing was changed"))
+			return statusFailed
+		}
+		fmt.Fprintf(stderr, "csvsync: stopped; to go on now, run the same command again:\ncsvsync:   %s\n", j.same())
+	}
 	return statusFailed
 }
 
@@ -82,18 +89,23 @@ func complain(w io.Writer, err error) {
 }
 
 // execute does the run, or its preview, and reports.
-func (j *job) execute(ctx context.Context, stdout io.Writer) (err error) {
+func (j *job) execute(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	if j.explain != nil {
 		return j.explainContact(ctx, stdout)
 	}
 	var report *splio.Report
+	var bar *progress
+	if !j.quiet {
+		bar = newProgress(stderr)
+		j.activation.OnProgress = bar.show
+	}
 	found := make(firstLines)
 	if !j.quiet { // records that are looked at for this alone cost time
 		j.activation.OnRejection = found.add
 	}
 	switch {
 	case j.work.any():
-		report, err = j.onPlan(ctx, stdout)
+		report, err = j.onPlan(ctx, stdout, bar)
 	case j.work.make:
 		var p *splio.Plan
 		if p, err = j.activation.Plan(ctx, j.segment); p != nil {
@@ -104,6 +116,7 @@ func (j *job) execute(ctx context.Context, stdout io.Writer) (err error) {
 	default:
 		report, err = j.activation.Run(ctx, j.segment, j.transport)
 	}
+	bar.clear()
 	if c, ok := j.transport.(io.Closer); ok {
 		err = errors.Join(err, c.Close())
 	}

@@ -38,13 +38,13 @@ func count(conditions ...bool) (n int) {
 }
 
 // onPlan deals with the plan in the outbox, and returns its report.
-func (j *job) onPlan(ctx context.Context, stdout io.Writer) (*splio.Report, error) {
+func (j *job) onPlan(ctx context.Context, stdout io.Writer, bar *progress) (*splio.Report, error) {
 	p, err := j.activation.Pending(ctx)
 	if err != nil {
 		return nil, err
 	}
 	say := func(format string, args ...any) {
-		if !j.quiet {
+		if bar.clear(); !j.quiet {
 			fmt.Fprintf(stdout, format, args...)
 		}
 	}
@@ -98,6 +98,15 @@ func (j *job) command(flags ...string) string {
 		}
 	}
 	return strings.Join(append(words, flags...), " ")
+}
+
+// same is the command line of this run.
+func (j *job) same() string {
+	words := []string{"csvsync"}
+	for _, word := range j.args {
+		words = append(words, quote(word))
+	}
+	return strings.Join(words, " ")
 }
 
 func isSwitch(name string) bool {

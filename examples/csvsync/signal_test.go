@@ -25,7 +25,8 @@ func TestSignal(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-p.ended
-			outcome{p.ProcessState.ExitCode(), "", p.stderr.String()}.want(t, statusFailed, sig.String(), "nothing was forgotten: the next run goes on")
+			outcome{p.ProcessState.ExitCode(), "", p.stderr.String()}.want(t, statusFailed, sig.String(), "nothing was forgotten: the next run goes on",
+				"stopped; to go on now, run the same command again:", "csvsync -segment "+quote(b.segment))
 			g.open(errors.New("the server has lost the request"))
 			b.sync(day2).want(t, statusDone, "the delivery of an earlier run")
 			b.wantContacts()
