@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/internal/vfs"
@@ -89,7 +90,7 @@ func (p *Plan) Release(ctx context.Context, reason string) error {
 		case Applying:
 			return j.settleJournal()
 		}
-		m.State, m.Reason = Released, reason
+		m.State, m.Reason, m.Run.Released = Released, reason, true
 		if err := j.save(m); err != nil {
 			return err
 		}
@@ -155,6 +156,9 @@ func (j *job) discard(ctx context.Context, m *manifest) error {
 		}
 	}
 	if err := j.remember(ctx, m, func(*ledger) {}); err != nil {
+		return err
+	}
+	if err := j.record(m, m.ran(OutcomeDiscarded)); err != nil {
 		return err
 	}
 	return j.clearOutbox()
@@ -240,22 +244,33 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	if m.State == Braked {
 		return m.report(), m.brakeError()
 	}
+	j.applying = time.Now()
+	if err := j.send(ctx, m, t); err != nil {
+		err = j.recordFailed(ctx, m, err)
+		return m.report(), err
+	}
+	err := j.finish(ctx, m)
+	return m.report(), err
+}
+
+// send sends what is missing of a plan, and publishes its snapshot.
+func (j *job) send(ctx context.Context, m *manifest, t Transport) error {
 	if err := j.store.Verify(ctx, m.Snapshot); err != nil {
-		return m.report(), j.refused(m, err)
+		return j.refused(m, err)
 	}
 	if err := j.checkKeys(m); err != nil {
-		return m.report(), j.refused(m, err)
+		return j.refused(m, err)
 	}
 	if m.State != Applying {
 		if err := j.look(ctx, m, t); err != nil {
-			return m.report(), err
+			return err
 		}
 	} else if err := j.settleJournal(); err != nil {
-		return m.report(), err
+		return err
 	}
 	for i := range m.Files {
 		if err := j.deliver(ctx, m, &m.Files[i], t); err != nil {
-			return m.report(), err
+			return err
 		}
 	}
 	// Also a plan without files is on its way from here on: were it ready, one that
@@ -263,20 +278,18 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	if m.State != Applying {
 		m.State = Applying
 		if err := j.save(m); err != nil {
-			return m.report(), err
+			return err
 		}
 	}
 	// Everything has arrived: what follows must not stop for an ended context
 	// when it is the snapshot's turn, so that a late Ctrl-C forgets nothing.
-	ctx = context.WithoutCancel(ctx)
-	if err := j.store.Publish(ctx, m.Snapshot); err != nil {
-		return m.report(), err
-	}
-	return m.report(), j.finish(ctx, m)
+	return j.store.Publish(context.WithoutCancel(ctx), m.Snapshot)
 }
 
-// finish ends a plan whose snapshot was published.
+// finish ends a plan whose snapshot was published, whatever becomes of ctx. As long
+// as the manifest is in the outbox, all of this is done again.
 func (j *job) finish(ctx context.Context, m *manifest) error {
+	ctx = context.WithoutCancel(ctx)
 	if err := j.placeKeys(m.Keys); err != nil {
 		return err
 	}
@@ -284,6 +297,9 @@ func (j *job) finish(ctx context.Context, m *manifest) error {
 		return err
 	}
 	if err := j.dropKeys(m.Keys); err != nil {
+		return err
+	}
+	if err := j.recordDelivered(m); err != nil {
 		return err
 	}
 	if err := j.retain(m); err != nil {

@@ -396,7 +396,7 @@ func (w *world) settle(t *testing.T, what string, n int) {
 	if w.Retain == 0 && w.fs.dirs["sent"] {
 		t.Errorf("%s: the directory of kept plans is there", what)
 	}
-	if !slices.Equal(got, []string{"ledger", "snapshot.current", "snapshot.key", "snapshot.lock"}) {
+	if !slices.Equal(got, []string{"history", "ledger", "snapshot.current", "snapshot.key", "snapshot.lock"}) {
 		t.Errorf("%s: the state directory holds %q", what, got)
 	}
 	content := make(map[string]string)

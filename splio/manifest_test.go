@@ -198,7 +198,7 @@ func FuzzManifest(f *testing.F) {
 
 // Links out of the state are not followed, and nothing behind them is touched.
 func TestLinksOut(t *testing.T) {
-	for _, name := range []string{"snapshot.current", "snapshot.key", "snapshot.lock", "ledger", "outbox", "outbox/manifest", "outbox/0002.csv", "sent"} {
+	for _, name := range []string{"snapshot.current", "snapshot.key", "snapshot.lock", "ledger", "history", "outbox", "outbox/manifest", "outbox/0002.csv", "sent"} {
 		t.Run(name, func(t *testing.T) {
 			a := applying(t)
 			a.Retain = 1
