@@ -376,6 +376,7 @@ func (w *world) settle(t *testing.T, what string, n int) {
 	if r := mustRun(t, w.Activation, day3, untouched{t}); r.Unchanged != 3 {
 		t.Errorf("%s: not settled: %s", what, counts(t, r))
 	}
+	w.remembered(t, what)
 	kept := make(map[string][]string)
 	got := slices.DeleteFunc(slices.Sorted(maps.Keys(w.fs.files)), func(name string) bool {
 		dir, file := path.Split(name)

@@ -170,7 +170,7 @@ func TestCommand(t *testing.T) {
 
 // The defaults that the flags and the README state are those of the library.
 func TestBrakeDefaults(t *testing.T) {
-	all := "shrunk=20%,left=20%,inserted=30%,changed=50%,rejected=20%,column-changed=50%,column-invalid=50%,minimum=100"
+	all := "shrunk=20%,left=20%,inserted=30%,changed=50%,rejected=20%,column-changed=50%,column-invalid=50%,size=50%,rows=10x,minimum=100"
 	stated, err := parseBrakes(all)
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestBrakeDefaults(t *testing.T) {
 	}
 	for part := range strings.SplitSeq(all, ",") {
 		name, value, _ := strings.Cut(part, "=")
-		if name != "minimum" && !strings.Contains(string(readme), "| `"+name+"` |") || !strings.Contains(string(readme), strings.TrimSuffix(value, "%")) {
+		if name != "minimum" && !strings.Contains(string(readme), "| `"+name+"` |") || !strings.Contains(string(readme), strings.TrimSuffix(strings.TrimSuffix(value, "x"), "%")) {
 			t.Errorf("the README does not state %s", part)
 		}
 	}
@@ -196,7 +196,7 @@ func TestBrakeDefaults(t *testing.T) {
 		t.Error(errors.Join(err, errors.New("no -brake is not the zero value")))
 	}
 	again := b.sync(day2, "-brake", all)
-	if r := b.counts(); stated.Changed != 0.5 || again.status != statusBraked || len(r.Brakes) != 7 {
+	if r := b.counts(); stated.Changed != 0.5 || stated.Rows != 10 || again.status != statusBraked || len(r.Brakes) != 7 {
 		t.Errorf("%v\n%+v", again, r.Brakes)
 	}
 }
