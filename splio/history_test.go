@@ -75,11 +75,11 @@ func TestHistory(t *testing.T) {
 	check("nothing to send", 15, splio.RunRecord{Outcome: splio.OutcomeNothing, Read: 2, Unchanged: 2})
 
 	a.Now, a.Brakes = march(16), splio.Brakes{Minimum: 1, Changed: 0.1}
-	p := mustBrake(t, a, day2)
+	mustBrake(t, a, day2)
 	braked := splio.RunRecord{Outcome: splio.OutcomeBraked, Read: 2, Unchanged: 1, Updated: 1, Changed: 1, Brakes: []splio.Brake{splio.BrakeChanged}}
 	check("braked", 16, braked)
 	a.Now = march(17)
-	p = mustBrake(t, a, day2)
+	p := mustBrake(t, a, day2)
 	check("braked once more", 17, braked)
 	if err := p.Release(t.Context(), ""); err != nil { // without a reason too
 		t.Fatal(err)
@@ -121,11 +121,11 @@ func TestHistory(t *testing.T) {
 		again()
 	}
 	d.block, d.faults = nil, nil
-	p, err := a.Pending(t.Context())
+	late, err := a.Pending(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Discard(t.Context()); err != nil {
+	if err := late.Discard(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	check("discarded", 19, splio.RunRecord{Outcome: splio.OutcomeDiscarded, Read: 3, Unchanged: 1, Inserted: 1, Updated: 1, Changed: 2, Files: 1, Rows: 2})
@@ -372,4 +372,22 @@ func (failing) Fields(context.Context) ([]string, error) { return strings.Split(
 
 func (failing) Records(context.Context) iter.Seq2[*mapping.Record, error] {
 	return func(yield func(*mapping.Record, error) bool) { yield(nil, errLine) }
+}
+
+// A process that was killed after it had braked a plan, and before that was in the
+// history, leaves that to the next one.
+func TestHistoryBrakedLate(t *testing.T) {
+	a := newActivation(t)
+	mustRun(t, a, day1, new(drop))
+	path := filepath.Join(a.State, "history")
+	before := read(t, path)
+	a.Brakes = splio.Brakes{Minimum: 1, Changed: 0.1}
+	p := mustBrake(t, a, day2)
+	write(t, path, before)
+	a.Brakes = splio.Brakes{}
+	r := mustRun(t, a, day2, new(drop))
+	runs := mustHistory(t, a)
+	if len(runs) != 3 || runs[1].Plan != p.ID || runs[1].Outcome != splio.OutcomeBraked || runs[2].Plan != r.Plan {
+		t.Errorf("%+v", runs)
+	}
 }

@@ -120,6 +120,8 @@ func TestPlanFlags(t *testing.T) {
 		{"a share without unit could be either", "-brake changed=0.5", "more than 0% and up to 100%"},
 		{"nothing at all", "-brake left=0%", "more than 0% and up to 100%"},
 		{"empty has no limit", "-brake empty=5%", "is none of empty=off"},
+		{"a factor, not a share", "-brake rows=50%", "more than 1x"},
+		{"as many as usual is no limit", "-brake rows=1x", "more than 1x"},
 		{"a number", "-brake minimum=few", "minimum is a number"},
 		{"a policy", "-waiting never", "none of report, wait and refuse"},
 		{"a number of plans", "-retain -1", "Activation.Retain is negative"},
