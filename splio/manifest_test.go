@@ -58,6 +58,9 @@ func TestManifestImpossible(t *testing.T) {
 	for name, change := range map[string]func(map[string]any){
 		"no plan":                       top("plan", ""),
 		"a short plan":                  top("plan", "ABC"),
+		"fewer than none have changed":  top("run", map[string]any{"changed": -1}),
+		"made in less than no time":     top("run", map[string]any{"making_ns": -1}),
+		"a mapping that is no digest":   top("run", map[string]any{"mapping": "ann@example.net"}),
 		"a plan that is a path":         top("plan", "../../../etc/passwd"),
 		"no scope":                      top("scope", ""),
 		"no snapshot":                   top("snapshot", ""),
