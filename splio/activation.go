@@ -169,6 +169,8 @@ type job struct {
 	lock  *diff.Store // of the state directory, when the snapshots are elsewhere
 	loc   *time.Location
 	dry   bool // the state is not to be touched: fs is a scratch directory
+
+	applying time.Time // since when a plan is applied
 }
 
 // scope is what a state directory belongs to.

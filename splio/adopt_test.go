@@ -72,7 +72,7 @@ func TestAdopt(t *testing.T) {
 			if len(lines) != 3 || !strings.HasPrefix(lines[1], "5 3 "+splio.ReasonConflict) || len(r.Rejections) != 2 {
 				t.Errorf("rejected %q, %+v", lines, r.Rejections)
 			}
-			settled(t, a.State)
+			settled(t, a.State, "history")
 			if tt.then != nil {
 				tt.then(&a)
 			}
@@ -97,7 +97,7 @@ func TestAdoptCSV(t *testing.T) {
 	if !slices.Equal(lines, []int64{3, 4}) {
 		t.Errorf("the conflicts are in lines %v", lines)
 	}
-	settled(t, a.State)
+	settled(t, a.State, "history")
 }
 
 func TestAdoptReplaces(t *testing.T) {
@@ -307,7 +307,7 @@ func TestAdoptFaults(t *testing.T) {
 				if all, none := r.Inserted == 1 && r.Updated == 2, r.Inserted == 3; !all && !none {
 					t.Errorf("%s: adopted in part: %s", what, counts(t, r))
 				}
-				if got := slices.Sorted(maps.Keys(c.files)); !slices.Equal(got, []string{"ledger", "snapshot.current", "snapshot.key", "snapshot.lock"}) {
+				if got := slices.Sorted(maps.Keys(c.files)); !slices.Equal(got, []string{"history", "ledger", "snapshot.current", "snapshot.key", "snapshot.lock"}) {
 					t.Errorf("%s: the state directory holds %q", what, got)
 				}
 				// Or it is repeated.

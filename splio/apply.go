@@ -93,7 +93,7 @@ func (p *Plan) Release(ctx context.Context, reason string) error {
 			return j.settleJournal()
 		}
 		before := m.State
-		m.State, m.Reason = Released, reason
+		m.State, m.Reason, m.Run.Released = Released, reason, true
 		if err := j.save(m); err != nil {
 			return err
 		}
@@ -161,6 +161,9 @@ func (j *job) discard(ctx context.Context, m *manifest) error {
 		}
 	}
 	if err := j.remember(ctx, m, func(*ledger) {}); err != nil {
+		return err
+	}
+	if err := j.record(m, m.ran(OutcomeDiscarded)); err != nil {
 		return err
 	}
 	if err := j.clearOutbox(); err != nil {
@@ -250,24 +253,35 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	if m.State == Braked {
 		return m.report(), m.brakeError()
 	}
+	j.applying = time.Now()
+	if err := j.send(ctx, m, t); err != nil {
+		err = j.recordFailed(ctx, m, err)
+		return m.report(), err
+	}
+	err := j.finish(ctx, m)
+	return m.report(), err
+}
+
+// send sends what is missing of a plan, and publishes its snapshot.
+func (j *job) send(ctx context.Context, m *manifest, t Transport) error {
 	if err := j.store.Verify(ctx, m.Snapshot); err != nil {
-		return m.report(), j.refused(m, err)
+		return j.refused(m, err)
 	}
 	if err := j.checkKeys(m); err != nil {
-		return m.report(), j.refused(m, err)
+		return j.refused(m, err)
 	}
 	if m.State != Applying {
 		if err := j.look(ctx, m, t); err != nil {
-			return m.report(), err
+			return err
 		}
 	} else if err := j.settleJournal(); err != nil {
-		return m.report(), err
+		return err
 	}
 	began := time.Now()
 	j.delivering(ctx, m)
 	for i := range m.Files {
 		if err := j.deliver(ctx, m, &m.Files[i], t); err != nil {
-			return m.report(), err
+			return err
 		}
 	}
 	// Also a plan without files is on its way from here on: were it ready, one that
@@ -275,7 +289,7 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	if m.State != Applying {
 		m.State = Applying
 		if err := j.save(m); err != nil {
-			return m.report(), err
+			return err
 		}
 	}
 	// Everything has arrived: what follows must not stop for an ended context
@@ -283,14 +297,16 @@ func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, err
 	ctx = context.WithoutCancel(ctx)
 	j.watch.publishing(ctx, m)
 	if err := j.store.Publish(ctx, m.Snapshot); err != nil {
-		return m.report(), err
+		return err
 	}
 	j.published(ctx, m, began)
-	return m.report(), j.finish(ctx, m)
+	return nil
 }
 
-// finish ends a plan whose snapshot was published.
+// finish ends a plan whose snapshot was published, whatever becomes of ctx. As long
+// as the manifest is in the outbox, all of this is done again.
 func (j *job) finish(ctx context.Context, m *manifest) error {
+	ctx = context.WithoutCancel(ctx)
 	if err := j.placeKeys(m.Keys); err != nil {
 		return err
 	}
@@ -298,6 +314,9 @@ func (j *job) finish(ctx context.Context, m *manifest) error {
 		return err
 	}
 	if err := j.dropKeys(m.Keys); err != nil {
+		return err
+	}
+	if err := j.recordDelivered(m); err != nil {
 		return err
 	}
 	if err := j.retain(m); err != nil {

@@ -3,6 +3,7 @@ package splio
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +22,15 @@ import (
 // ColumnInvalid alone apply then. The last of them does because the first run
 // writes to every contact, and because an attribute that has always been full of
 // invalid values should be known at once. With [Activation.Partial], AllowEmpty,
-// Shrunk, Left and Deleted do not apply.
+// Shrunk, Left, Deleted, Size and Rows do not apply.
+//
+// Size and Rows compare with the history of State, see [Activation.History]: with
+// the mean of the last 28, 21, 14 or 7 delivered runs, whichever there are, without
+// the first one and those of a part of the segment. These are whole weeks of daily
+// runs, so that a mean has every day of the week as often as the others. With fewer
+// than 7 they do not apply. A run that was released is the new usual: what was
+// before it does not count any more, and until there are 7 runs from it on, neither
+// applies.
 type Brakes struct {
 	// AllowEmpty lets a segment without any record pass, whatever was sent before;
 	// Shrunk and Left still apply to it.
@@ -64,6 +73,21 @@ type Brakes struct {
 	// because it was invalid. The default is 0.5.
 	ColumnInvalid float64
 
+	// Size limits by how much more or fewer records than usual the segment may have,
+	// as a share of the usual number. The default is 0.5. It is for what goes on for
+	// days, each of which passes Shrunk and Inserted, and for records that are read
+	// more than once. More than twice the usual number can not be asked for: 1
+	// switches it off.
+	Size float64
+
+	// Rows limits how many times as many contacts as usual are new or have changed, as
+	// Inserted and Changed count them. It is no share but a factor above 1, and 1
+	// switches it off. The default is 10: what comes once a week, such as points that
+	// are counted anew on Sundays, is less than 7 times the mean of a whole week,
+	// however much it is. Up to 1000 contacts, and up to 5% of the records of the
+	// segment, it does not apply.
+	Rows float64
+
 	// Minimum is the number that a share is taken of, records or contacts, below
 	// which it says nothing: 100 when 0. An empty segment is one at any number.
 	Minimum int64
@@ -83,17 +107,19 @@ const (
 	BrakeRejected      Brake = "rejected"
 	BrakeColumnChanged Brake = "column-changed"
 	BrakeColumnInvalid Brake = "column-invalid"
+	BrakeSize          Brake = "size"
+	BrakeRows          Brake = "rows"
 )
 
 // limits returns the limits with the defaults filled in.
 func (b Brakes) limits() map[Brake]float64 {
 	limits := map[Brake]float64{
 		BrakeShrunk: b.Shrunk, BrakeLeft: b.Left, BrakeDeleted: b.Deleted, BrakeInserted: b.Inserted, BrakeChanged: b.Changed, BrakeRejected: b.Rejected,
-		BrakeColumnChanged: b.ColumnChanged, BrakeColumnInvalid: b.ColumnInvalid,
+		BrakeColumnChanged: b.ColumnChanged, BrakeColumnInvalid: b.ColumnInvalid, BrakeSize: b.Size, BrakeRows: b.Rows,
 	}
 	for brake, limit := range map[Brake]float64{
 		BrakeShrunk: 0.2, BrakeLeft: 0.2, BrakeDeleted: 0.05, BrakeInserted: 0.3, BrakeChanged: 0.5, BrakeRejected: 0.2,
-		BrakeColumnChanged: 0.5, BrakeColumnInvalid: 0.5,
+		BrakeColumnChanged: 0.5, BrakeColumnInvalid: 0.5, BrakeSize: 0.5, BrakeRows: 10,
 	} {
 		if limits[brake] == 0 {
 			limits[brake] = limit
@@ -109,11 +135,14 @@ func (b Brakes) validate() error {
 		limit float64
 	}{
 		{"Shrunk", b.Shrunk}, {"Left", b.Left}, {"Deleted", b.Deleted}, {"Inserted", b.Inserted}, {"Changed", b.Changed}, {"Rejected", b.Rejected},
-		{"ColumnChanged", b.ColumnChanged}, {"ColumnInvalid", b.ColumnInvalid},
+		{"ColumnChanged", b.ColumnChanged}, {"ColumnInvalid", b.ColumnInvalid}, {"Size", b.Size},
 	} {
 		if !(l.limit >= 0 && l.limit <= 1) { // not a number either
 			errs = append(errs, fmt.Errorf("splio: Brakes.%s is %v: it is a share from 0 to 1, where 1 switches the brake off", l.name, l.limit))
 		}
+	}
+	if b.Rows != 0 && !(b.Rows >= 1 && b.Rows <= math.MaxFloat64) {
+		errs = append(errs, fmt.Errorf("splio: Brakes.Rows is %v: it is a factor above 1, and 1 switches the brake off", b.Rows))
 	}
 	if b.Minimum < 0 {
 		errs = append(errs, errors.New("splio: Brakes.Minimum is negative"))
@@ -129,7 +158,9 @@ type BrakeReading struct {
 	Column string `json:"column,omitempty"`
 	// Share is Count in Total, and Limit the share above which the brake is hit.
 	// For [BrakeEmpty], Count is the records of the segment, Total the contacts
-	// sent before, and there is neither share nor limit.
+	// sent before, and there is neither share nor limit. For [BrakeSize] and
+	// [BrakeRows], Total is the usual Count, Share the difference of both in Total for
+	// the one, and how many times Total is in Count for the other.
 	Count int64   `json:"count"`
 	Total int64   `json:"total"`
 	Share float64 `json:"share"`
@@ -163,6 +194,10 @@ func (r BrakeReading) String() string {
 		what, cause = "of the %d contacts sent before have another value", "the field is written in another way, or holds something else"
 	case BrakeColumnInvalid:
 		what, cause = "of the %d records of the segment have an invalid value", "the field is written in another way, or the mapping gives it the wrong type"
+	case BrakeSize:
+		what, cause = "records, and usually %d", "the extract is of something else, a filter came to it or went away, or it has records more than once"
+	case BrakeRows:
+		what, cause = "contacts are new or have changed, and usually %d", "one of the fields is written in another way for some of them, or the extract is of another day"
 	default:
 		what = "of %d"
 	}
@@ -172,7 +207,11 @@ func (r BrakeReading) String() string {
 		fmt.Fprintf(&b, " %q", r.Column)
 	}
 	fmt.Fprintf(&b, ": %d "+what, r.Count, r.Total)
-	fmt.Fprintf(&b, " (%s, limit %s)", percent(r.Share), percent(r.Limit))
+	unit := percent
+	if r.Brake == BrakeRows {
+		unit = times
+	}
+	fmt.Fprintf(&b, " (%s, limit %s)", unit(r.Share), unit(r.Limit))
 	if r.Hit && cause != "" {
 		b.WriteString("; usually " + cause)
 	}
@@ -180,6 +219,8 @@ func (r BrakeReading) String() string {
 }
 
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'g', 4, 64) + "%" }
+
+func times(factor float64) string { return strconv.FormatFloat(factor, 'g', 4, 64) + " times" }
 
 // BrakeError says which brakes a plan has hit, so that it is not sent. It holds
 // numbers and names of attributes, and no value.
@@ -240,15 +281,23 @@ func (c *changes) add(d *diff.Change) {
 }
 
 // brake reads all brakes that apply to a plan, and brakes it when one is hit.
-func (j *job) brake(m *manifest, s *diff.Summary, changed *changes) {
-	m.Report.Brakes = j.readings(&m.Report, s, changed.count)
+func (j *job) brake(m *manifest, s *diff.Summary, changed *changes) error {
+	h, err := j.past(&m.Report)
+	if err != nil {
+		return err
+	}
+	if h == nil {
+		h = new(history)
+	}
+	m.Report.Brakes = j.readings(&m.Report, s, changed.count, h.Runs)
 	if slices.ContainsFunc(m.Report.Brakes, func(r BrakeReading) bool { return r.Hit }) {
 		m.State = Braked
 	}
+	return nil
 }
 
-func (j *job) readings(report *Report, s *diff.Summary, changed int64) []BrakeReading {
-	readings := make([]BrakeReading, 0, 8)
+func (j *job) readings(report *Report, s *diff.Summary, changed int64, runs []RunRecord) []BrakeReading {
+	readings := make([]BrakeReading, 0, 10)
 	if !j.Partial && !j.Brakes.AllowEmpty {
 		empty := BrakeReading{Brake: BrakeEmpty, Count: s.Read, Total: s.Previous, Hit: s.Read == 0}
 		if readings = append(readings, empty); empty.Hit { // the others would say the same
@@ -328,5 +377,5 @@ func (j *job) readings(report *Report, s *diff.Summary, changed int64) []BrakeRe
 		counts[c.Attribute] += c.Count
 	}
 	addColumns(BrakeColumnInvalid, columns, counts, s.Read)
-	return readings
+	return append(readings, j.deviations(runs, report, s, changed, few, limits)...)
 }

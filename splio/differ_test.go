@@ -351,7 +351,7 @@ func (w *world) settleFar(t *testing.T, e *engine, what string, n int) {
 	if diff := cmp.Diff(after3, w.u.contacts); diff != "" {
 		t.Errorf("%s: Splio does not hold what the segment says: %s", what, diff)
 	}
-	if got := slices.Sorted(maps.Keys(w.fs.files)); !slices.Equal(got, []string{"ledger", "snapshot.lock"}) {
+	if got := slices.Sorted(maps.Keys(w.fs.files)); !slices.Equal(got, []string{"history", "ledger", "snapshot.lock"}) {
 		t.Errorf("%s: the state directory holds %q", what, got)
 	}
 	if got := slices.Sorted(maps.Keys(e.disk.files)); !slices.Equal(got, []string{"snapshot.current", "snapshot.lock"}) {

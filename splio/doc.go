@@ -80,6 +80,8 @@
 //	                   the system allows it
 //	ledger             the file names that were used, those that may still be in
 //	                   the drop directory, and the last snapshot's id
+//	history            counts and outcomes of the last 400 runs, see
+//	                   [Activation.History]
 //	keys-SHA256        the keys of all contacts in the snapshot, personal data in
 //	                   clear: there when [Activation.Left] asks for it. The ledger
 //	                   says which one goes with the snapshot, so that a damaged or

@@ -44,6 +44,8 @@ func (o *orderFS) Rename(oldname, newname string) error {
 		}
 	case "ledger":
 		o.durable("the ledger follows the snapshot", oldname)
+	case "history":
+		o.durable("the history is written when all else is durable", oldname)
 	}
 	return o.FS.Rename(oldname, newname)
 }
@@ -93,7 +95,7 @@ func TestDurableOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustRun(t, a, day3, d)
-	if len(steps) != 5 {
+	if len(steps) != 6 {
 		t.Errorf("only these steps were seen: %v", steps)
 	}
 }

@@ -308,3 +308,28 @@ func sendByHand(ctx context.Context, dir string, segment mapping.Source, t splio
 	}
 	return store.Publish(ctx, id)
 }
+
+// The state remembers what became of each run, in numbers.
+func ExampleActivation_History() {
+	activation, clean := example()
+	defer clean()
+	ctx := context.Background()
+	drop := new(sftpx.Mem)
+	for night, points := range []int{1, 1, 2} {
+		activation.Now = time.Date(2025, time.March, 14+night, 6, 0, 0, 0, time.UTC)
+		if _, err := activation.Run(ctx, crm(map[string]any{"email": "ann@example.com", "first_name": "Ann", "points": points}), drop); err != nil {
+			log.Fatal(err)
+		}
+	}
+	runs, err := activation.History(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, r := range runs {
+		fmt.Println(r.Time.Format(time.DateOnly), r.Outcome, r.Read, "read", r.Inserted, "inserted", r.Updated, "updated")
+	}
+	// Output:
+	// 2025-03-14 delivered 1 read 1 inserted 0 updated
+	// 2025-03-15 nothing 1 read 0 inserted 0 updated
+	// 2025-03-16 delivered 1 read 0 inserted 1 updated
+}

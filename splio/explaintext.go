@@ -116,7 +116,7 @@ func (x *explainer) dueFor() string {
 	if b := x.base; b != nil && b.Due {
 		mark := "since it was marked to be sent again"
 		if b.Reports > 0 {
-			mark += fmt.Sprintf(", as reported %s before", times(b.Reports))
+			mark += fmt.Sprintf(", as reported %s before", countOf(b.Reports))
 		}
 		why = append(why, mark)
 	}
@@ -203,7 +203,7 @@ func (x *explainer) sayState(say sayer) {
 		say("It is marked to be sent again by the next run that has a valid record of it.")
 	}
 	if s.Reports > 0 {
-		say("Since its row last changed it was reported and sent again %s.", times(s.Reports))
+		say("Since its row last changed it was reported and sent again %s.", countOf(s.Reports))
 	}
 }
 
@@ -263,7 +263,7 @@ func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 func records(n int64) string { return count(n, "record", "records") }
 
-func times(n int) string { return count(int64(n), "time", "times") }
+func countOf(n int) string { return count(int64(n), "time", "times") }
 
 func count(n int64, one, many string) string {
 	if n == 1 {

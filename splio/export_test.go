@@ -17,3 +17,9 @@ type Need = need
 func NewNeed(has, may diff.Columns) Need                              { return need{has, may} }
 func NeedSets(n Need) (has, may diff.Columns)                         { return n.has, n.may }
 func Merge(c map[Need]int64, most int) (map[Need]diff.Columns, int64) { return merge(c, most) }
+
+// Usually is what the brakes that look back compare with; runs is 0 when they do not.
+func Usually(all []RunRecord) (runs int, read, changed int64) {
+	u := usually(all)
+	return u.runs, u.read, u.changed
+}

@@ -376,6 +376,7 @@ func (w *world) settle(t *testing.T, what string, n int) {
 	if r := mustRun(t, w.Activation, day3, untouched{t}); r.Unchanged != 3 {
 		t.Errorf("%s: not settled: %s", what, counts(t, r))
 	}
+	w.remembered(t, what)
 	kept := make(map[string][]string)
 	got := slices.DeleteFunc(slices.Sorted(maps.Keys(w.fs.files)), func(name string) bool {
 		dir, file := path.Split(name)
@@ -396,7 +397,7 @@ func (w *world) settle(t *testing.T, what string, n int) {
 	if w.Retain == 0 && w.fs.dirs["sent"] {
 		t.Errorf("%s: the directory of kept plans is there", what)
 	}
-	if !slices.Equal(got, []string{"ledger", "snapshot.current", "snapshot.key", "snapshot.lock"}) {
+	if !slices.Equal(got, []string{"history", "ledger", "snapshot.current", "snapshot.key", "snapshot.lock"}) {
 		t.Errorf("%s: the state directory holds %q", what, got)
 	}
 	content := make(map[string]string)

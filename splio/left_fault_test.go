@@ -157,7 +157,7 @@ func (w *world) settleLeft(t *testing.T, what string, n int, twice bool) {
 					t.Errorf("%s: %s is kept %d times, want %d", what, key, n, want)
 				}
 			}
-		case strings.HasPrefix(name, "sent/"), strings.HasPrefix(name, "snapshot."), name == "ledger":
+		case strings.HasPrefix(name, "sent/"), strings.HasPrefix(name, "snapshot."), name == "ledger", name == "history":
 		default:
 			t.Errorf("%s: the state directory holds %s", what, name)
 		}

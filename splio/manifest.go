@@ -42,9 +42,11 @@ func (m *manifest) validate() error {
 		return bad("keys")
 	case y < 1 || y > 9999:
 		return bad("day")
+	case m.Run.Mapping != "" && !isHex(m.Run.Mapping, 8):
+		return bad("run")
 	case len(m.Names) > maxNames:
 		return bad("names")
-	case min(r.Read, r.Rejected, r.Duplicate, r.HeldBack, r.Unchanged, r.Inserted, r.Updated, r.Left, r.Uncertain, r.UnchangedCells, r.LeftRows, r.Deleted) < 0:
+	case min(r.Read, r.Rejected, r.Duplicate, r.HeldBack, r.Unchanged, r.Inserted, r.Updated, r.Left, r.Uncertain, r.UnchangedCells, r.LeftRows, r.Deleted, m.Run.Changed, int64(m.Run.Making)) < 0:
 		return bad("report")
 	}
 	if !allBare(m.Names) || !allBare(r.Waiting) {

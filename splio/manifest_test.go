@@ -58,6 +58,9 @@ func TestManifestImpossible(t *testing.T) {
 	for name, change := range map[string]func(map[string]any){
 		"no plan":                       top("plan", ""),
 		"a short plan":                  top("plan", "ABC"),
+		"fewer than none have changed":  top("run", map[string]any{"changed": -1}),
+		"made in less than no time":     top("run", map[string]any{"making_ns": -1}),
+		"a mapping that is no digest":   top("run", map[string]any{"mapping": "ann@example.net"}),
 		"a plan that is a path":         top("plan", "../../../etc/passwd"),
 		"no scope":                      top("scope", ""),
 		"no snapshot":                   top("snapshot", ""),
@@ -198,7 +201,7 @@ func FuzzManifest(f *testing.F) {
 
 // Links out of the state are not followed, and nothing behind them is touched.
 func TestLinksOut(t *testing.T) {
-	for _, name := range []string{"snapshot.current", "snapshot.key", "snapshot.lock", "ledger", "outbox", "outbox/manifest", "outbox/0002.csv", "sent"} {
+	for _, name := range []string{"snapshot.current", "snapshot.key", "snapshot.lock", "ledger", "history", "outbox", "outbox/manifest", "outbox/0002.csv", "sent"} {
 		t.Run(name, func(t *testing.T) {
 			a := applying(t)
 			a.Retain = 1

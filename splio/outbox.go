@@ -57,6 +57,7 @@ type manifest struct {
 	Reason   string         `json:"reason,omitempty"` // of the release
 	Report   Report         `json:"report"`           // without files
 	Files    []manifestFile `json:"files"`
+	Run      runFacts       `json:"run,omitzero"`   // for the history
 	Keys     string         `json:"keys,omitempty"` // sum of the file of keys that goes with the snapshot
 	// Names were journalled and given up, because a file of that name was there.
 	// It may be ours, from an attempt of which nobody knows that it got through.
@@ -260,7 +261,7 @@ func (j *job) sweep(ctx context.Context) error {
 		}
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name, ledgerName+".tmp-") {
+		if !strings.HasPrefix(name, ledgerName+".tmp-") && !strings.HasPrefix(name, historyName+".tmp-") {
 			continue
 		}
 		if err := j.fs.Remove(name); err != nil {

@@ -25,6 +25,10 @@ type Plan struct {
 
 // plan makes a plan and leaves it in the outbox.
 func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Source) (_ *manifest, err error) {
+	facts, err := j.beginFacts()
+	if err != nil {
+		return nil, err
+	}
 	used, err := j.makeRoom(ctx)
 	if err != nil {
 		return nil, err
@@ -91,7 +95,10 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	m.Report.Rejections = found.list()
 	m.Report.Candidates = found.candidates
 	m.Report.Unverified = j.unverified()
-	j.brake(m, summary, changed)
+	m.Run = facts.until(summary, changed)
+	if err := j.brake(m, summary, changed); err != nil {
+		return nil, err
+	}
 	for i := range m.Files {
 		m.name(&m.Files[i], used.Names)
 	}
@@ -107,6 +114,9 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	}
 	if err := j.save(m); err != nil {
 		return nil, err // the manifest may be there: its snapshot goes after it, by sweep
+	}
+	if err := j.recordBraked(m); err != nil {
+		return nil, err
 	}
 	return m, nil
 }
@@ -134,6 +144,9 @@ func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 		return nil, fmt.Errorf("splio: %s: %w (plan %s is %s)", j.State, ErrPending, m.Plan, m.State)
 	default:
 		if err := j.owned(m); err != nil {
+			return nil, err
+		}
+		if err := j.recordBraked(m); err != nil {
 			return nil, err
 		}
 	}

@@ -73,6 +73,10 @@ type Report struct {
 	Waiting        []string `json:"waiting,omitempty"`
 	WaitingUnknown bool     `json:"waiting_unknown,omitempty"`
 
+	// HistorySkipped says in a sentence why the run is not in the history and was not
+	// compared with it; empty when it is. See [Activation.History].
+	HistorySkipped string `json:"history_skipped,omitempty"`
+
 	// Resumed is the report of an earlier plan whose delivery this run ended first.
 	Resumed *Report `json:"resumed,omitempty"`
 }

@@ -435,7 +435,7 @@ func (s *simulation) settled(step *simStep, a splio.Activation) error {
 			if strings.Count(name, "/") == 1 {
 				kept++
 			}
-		case name == "sent" && s.Retain > 0, slices.Contains([]string{".", "ledger", "outbox", "snapshot.current", "snapshot.key", "snapshot.lock"}, name):
+		case name == "sent" && s.Retain > 0, slices.Contains([]string{".", "history", "ledger", "outbox", "snapshot.current", "snapshot.key", "snapshot.lock"}, name):
 		default:
 			errs = append(errs, fmt.Errorf("%s is left on the disk", name))
 		}

@@ -353,7 +353,7 @@ func (s *simulation) settle(step *simStep) error {
 			return fmt.Errorf("file %s was not delivered as it was planned", f.Name)
 		}
 	}
-	if err := s.settled(step, a); err != nil {
+	if err := errors.Join(s.settled(step, a), s.remembered(a, r)); err != nil {
 		return err
 	}
 	s.durable = true

@@ -29,6 +29,8 @@ type simDisk struct {
 	safe  map[string]*inode // durable
 	log   []nameChange      // from safe to names
 	locks map[string]*process
+
+	delivered map[string]bool // plans that have left the outbox by their end; false: discarded
 }
 
 // inode is a file or directory. Files only grow.
@@ -48,7 +50,7 @@ type nameChange struct {
 
 func newSimDisk() *simDisk {
 	root := &inode{dir: true}
-	return &simDisk{map[string]*inode{".": root}, map[string]*inode{".": root}, nil, map[string]*process{}}
+	return &simDisk{names: map[string]*inode{".": root}, safe: map[string]*inode{".": root}, locks: map[string]*process{}, delivered: map[string]bool{}}
 }
 
 func (c nameChange) apply(names map[string]*inode) {
@@ -224,6 +226,9 @@ func (p simFS) OpenFile(name string, flag int) (_ vfs.File, err error) {
 }
 
 func (p simFS) Rename(from, to string) error {
+	if from == "outbox/manifest" && !p.dead {
+		p.line.wrong = errors.Join(p.line.wrong, p.disk.ended())
+	}
 	if p.sent != "" && strings.HasPrefix(from, "snapshot.staged-") { // published: all was ticked off before
 		p.line.ticked[p.sent] = true
 	}
@@ -238,6 +243,9 @@ func (p simFS) Rename(from, to string) error {
 }
 
 func (p simFS) Remove(name string) error {
+	if name == "outbox/manifest" && !p.dead {
+		p.line.wrong = errors.Join(p.line.wrong, p.disk.ended())
+	}
 	return p.do("remove", name, func() error {
 		node := p.disk.names[name]
 		if node == nil {

@@ -60,6 +60,7 @@ type options struct {
 	memory                                  int
 	lazyQuotes                              bool
 	insert, partial, refresh, dryRun, quiet bool
+	history                                 bool
 	brake, waiting                          string
 	retain                                  int
 	work                                    planWork
@@ -91,7 +92,7 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	f.BoolVar(&o.partial, "partial", false, "the segment is only a part: contacts that are not in it have not left")
 	f.BoolVar(&o.refresh, "refresh", false, "send every valid contact, changed or not")
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be sent; leave the state and the destination alone")
-	f.StringVar(&o.brake, "brake", "", "limits beyond which a plan is not sent before somebody has looked at it: a `list` like\nchanged=70%,left=off,empty=off. Its names, and what holds without it: shrunk=20%, left=20%,\ninserted=30%, changed=50%, rejected=20%, column-changed=50%, column-invalid=50%, and\nminimum=100, the number of records below which a share says nothing")
+	f.StringVar(&o.brake, "brake", "", "limits beyond which a plan is not sent before somebody has looked at it: a `list` like\nchanged=70%,left=off,empty=off. Its names, and what holds without it: shrunk=20%, left=20%,\ninserted=30%, changed=50%, rejected=20%, column-changed=50%, column-invalid=50%,\nsize=50%, rows=10x, and minimum=100, the number of records below which a share says nothing")
 	f.StringVar(&o.waiting, "waiting", "report", "what to do when files of earlier runs are still in the drop directory: report them, wait for\nup to an hour until they were taken, or refuse to send more: `policy`")
 	f.IntVar(&o.retain, "retain", 0, "the `number` of delivered plans whose files are kept in the state, in clear (default none)")
 	f.BoolVar(&o.work.make, "plan", false, "make a plan to be looked at, and send nothing; the next run replaces it")
@@ -99,6 +100,7 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	f.StringVar(&o.work.release, "release", "", "approve the plan that was made, braked or not, for a `reason` that is kept with it: the next run\nsends it first, or with -apply this one")
 	f.BoolVar(&o.work.discard, "discard", false, "give the plan up that was made, whatever its state")
 	f.Func("explain", "say what a run would do about the contact with this `key`, and why, and what the state remembers of it;\nnothing is sent, remembered or written. Without -segment the state alone is asked. It needs no -to", o.setExplain)
+	f.BoolVar(&o.history, "history", false, "print the runs that -state remembers, the newest last, and do nothing else")
 	f.StringVar(&o.now, "now", "", "`time` of the run, such as 2026-03-01T04:00:00Z, for the date in file names (default the present)")
 	f.StringVar(&o.report, "report", "", "`file` to write the report to, as JSON; left as it is when a run fails before there is a plan")
 	f.StringVar(&o.rejects, "rejects", "", "CSV `file` to write the rejected records to, for repair, with -dry-run too. Once there is a\nplan it holds what was rejected for it: the file of an earlier run is replaced, or removed\nwhen nothing was; when a run fails before that, it is left as it is")
@@ -121,7 +123,7 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	f.VisitAll(func(g *flag.Flag) {
 		switch g.Name {
 		case "segment", "mapping", "universe", "subsequence", "state", "to":
-			if g.Name == "segment" && o.work.any() || o.explain != nil && (g.Name == "segment" || g.Name == "to") {
+			if g.Name == "segment" && o.work.any() || o.explain != nil && (g.Name == "segment" || g.Name == "to") || g.Name != "state" && o.history {
 				return
 			}
 			if g.Value.String() == "" {

@@ -38,6 +38,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if errors.Is(err, flag.ErrHelp) {
 		return statusDone
 	}
+	if err == nil && opts.history {
+		if err := printHistory(ctx, stdout, opts.state); err != nil {
+			complain(stderr, err)
+			return statusFailed
+		}
+		return statusDone
+	}
 	var j *job
 	if err == nil {
 		j, err = configure(opts)

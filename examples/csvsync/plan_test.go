@@ -120,6 +120,8 @@ func TestPlanFlags(t *testing.T) {
 		{"a share without unit could be either", "-brake changed=0.5", "more than 0% and up to 100%"},
 		{"nothing at all", "-brake left=0%", "more than 0% and up to 100%"},
 		{"empty has no limit", "-brake empty=5%", "is none of empty=off"},
+		{"a factor, not a share", "-brake rows=50%", "more than 1x"},
+		{"as many as usual is no limit", "-brake rows=1x", "more than 1x"},
 		{"a number", "-brake minimum=few", "minimum is a number"},
 		{"a policy", "-waiting never", "none of report, wait and refuse"},
 		{"a number of plans", "-retain -1", "Activation.Retain is negative"},
@@ -170,7 +172,7 @@ func TestCommand(t *testing.T) {
 
 // The defaults that the flags and the README state are those of the library.
 func TestBrakeDefaults(t *testing.T) {
-	all := "shrunk=20%,left=20%,inserted=30%,changed=50%,rejected=20%,column-changed=50%,column-invalid=50%,minimum=100"
+	all := "shrunk=20%,left=20%,inserted=30%,changed=50%,rejected=20%,column-changed=50%,column-invalid=50%,size=50%,rows=10x,minimum=100"
 	stated, err := parseBrakes(all)
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +183,7 @@ func TestBrakeDefaults(t *testing.T) {
 	}
 	for part := range strings.SplitSeq(all, ",") {
 		name, value, _ := strings.Cut(part, "=")
-		if name != "minimum" && !strings.Contains(string(readme), "| `"+name+"` |") || !strings.Contains(string(readme), strings.TrimSuffix(value, "%")) {
+		if name != "minimum" && !strings.Contains(string(readme), "| `"+name+"` |") || !strings.Contains(string(readme), strings.TrimSuffix(strings.TrimSuffix(value, "x"), "%")) {
 			t.Errorf("the README does not state %s", part)
 		}
 	}
@@ -196,7 +198,7 @@ func TestBrakeDefaults(t *testing.T) {
 		t.Error(errors.Join(err, errors.New("no -brake is not the zero value")))
 	}
 	again := b.sync(day2, "-brake", all)
-	if r := b.counts(); stated.Changed != 0.5 || again.status != statusBraked || len(r.Brakes) != 7 {
+	if r := b.counts(); stated.Changed != 0.5 || stated.Rows != 10 || again.status != statusBraked || len(r.Brakes) != 7 {
 		t.Errorf("%v\n%+v", again, r.Brakes)
 	}
 }

@@ -95,6 +95,9 @@ func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun, sending
 	if len(r.Waiting) > 0 {
 		fmt.Fprintf(w, "files of earlier runs that nobody has taken yet: %s\n", strings.Join(r.Waiting, ", "))
 	}
+	if r.HistorySkipped != "" {
+		fmt.Fprintln(w, r.HistorySkipped)
+	}
 	if len(r.Files) == 0 {
 		fmt.Fprintln(w, "nothing to send")
 	}

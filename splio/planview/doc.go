@@ -44,8 +44,11 @@
 //	           unchanged, inserted, updated, left, uncertain, left_rows, deleted,
 //	           left_skipped, candidates, first, rejections, columns, dropped,
 //	           unverified, unchanged_cells, doubts, brakes, files, waiting,
-//	           waiting_unknown, resumed
-//	history    runs, oldest first: time, read, inserted, updated, rejected, left,
-//	           outcome
+//	           waiting_unknown, history_skipped, resumed
+//	history    runs, oldest first, each a splio.RunRecord: plan, outcome, failure,
+//	           time, finished, duration_ns, mapping, read, rejected, duplicate,
+//	           held_back, unchanged, inserted, updated, changed, left, uncertain,
+//	           left_rows, deleted, files, rows, bytes, first, partial, released,
+//	           brakes
 //	samples    rows, when given: file, columns, rows
 package planview

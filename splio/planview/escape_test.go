@@ -31,7 +31,7 @@ func hostileView() *planview.View {
 	}
 	return planview.New(r, planview.Options{
 		Title: hostile, Time: day, State: splio.Braked, Release: hostile,
-		History: []planview.Run{{Time: day, Read: 1, Outcome: hostile}, {Time: day, Read: -1, Inserted: -5, Outcome: hostile}},
+		History: []splio.RunRecord{{Time: day, Read: 1, Outcome: hostile}, {Time: day, Read: -1, Inserted: -5, Outcome: hostile}},
 		Samples: []planview.Sample{{File: hostile, Columns: []string{hostile}, Rows: [][]string{{hostile, "more cells than columns"}, {}}}},
 	})
 }

@@ -16,8 +16,8 @@ func ExampleView_Text() {
 		Files: []splio.File{{Name: "acme_contacts_crm_20260302.csv", Rows: 12, Bytes: 312, Columns: []string{"email", "points"}}}}
 	view := planview.New(report, planview.Options{
 		Title: "Newsletter contacts",
-		History: []planview.Run{
-			{Time: time.Date(2026, time.March, 1, 6, 0, 0, 0, time.UTC), Read: 1198, Updated: 9, Outcome: "delivered"},
+		History: []splio.RunRecord{
+			{Time: time.Date(2026, time.March, 1, 6, 0, 0, 0, time.UTC), Read: 1198, Updated: 9, Outcome: splio.OutcomeDelivered},
 		},
 	})
 	if err := view.Text(os.Stdout, planview.TextOptions{Width: 60}); err != nil {
@@ -54,7 +54,7 @@ func ExampleView_Text() {
 	// - acme_contacts_crm_20260302.csv: 12 rows, 312 bytes
 	//
 	// Earlier runs
-	//                      read  added  updated  not sent
+	//   UTC                read  added  updated  not sent
 	//   2026-03-01 06:00  1,198      0        9         0
 }
 

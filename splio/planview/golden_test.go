@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/spliosync/spliosync/splio"
 	"github.com/spliosync/spliosync/splio/planview"
 )
 
@@ -91,7 +92,7 @@ func TestJSONKeys(t *testing.T) {
 	for w := range strings.FieldsFuncSeq(table, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
 		words[w] = true
 	}
-	for _, typ := range []any{planview.View{}, planview.Stop{}, planview.Way{}, planview.Run{}, planview.Sample{}, planview.View{}.Report} {
+	for _, typ := range []any{planview.View{}, planview.Stop{}, planview.Way{}, splio.RunRecord{}, planview.Sample{}, planview.View{}.Report} {
 		for f := range reflect.TypeOf(typ).Fields() {
 			if key, _, _ := strings.Cut(f.Tag.Get("json"), ","); !words[key] {
 				t.Errorf("%T: the key %q is not in the package comment", typ, key)

@@ -67,15 +67,18 @@ func halved() *splio.Report {
 }
 
 // runs are two weeks of earlier runs.
-func runs() []planview.Run {
-	var out []planview.Run
+func runs() []splio.RunRecord {
+	var out []splio.RunRecord
 	for i := range int64(14) {
-		r := planview.Run{
+		r := splio.RunRecord{
 			Time: day.AddDate(0, 0, int(i)-14), Read: 51_000 + 90*i, Inserted: 250 + 37*(i*7%5), Updated: 900 + 151*(i*5%7),
-			Rejected: 8 + i%4, Left: 40 + i, Outcome: "delivered",
+			Rejected: 8 + i%4, Left: 40 + i, Outcome: splio.OutcomeDelivered,
 		}
 		if i == 9 {
-			r.Inserted, r.Updated, r.Outcome = 4_020, 180, "braked"
+			r.Inserted, r.Updated, r.Outcome, r.Brakes = 4_020, 180, splio.OutcomeBraked, []splio.Brake{splio.BrakeInserted}
+		}
+		if i == 11 {
+			r.Outcome, r.Failure = splio.OutcomeFailed, "delivery"
 		}
 		out = append(out, r)
 	}

@@ -24,7 +24,7 @@ var pageCSS string
 var pageTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("page").Funcs(template.FuncMap{
 		"show": show, "prose": prose, "cell": showCell,
-		"number": number, "count": count, "size": size, "stamp": stamp, "fixed": fixed, "int64": func(n int) int64 { return int64(n) },
+		"number": number, "outcome": outcomeWords, "count": count, "size": size, "stamp": stamp, "fixed": fixed, "int64": func(n int) int64 { return int64(n) },
 	}).Parse(pageHTML))
 })
 
@@ -114,6 +114,7 @@ type history struct {
 	Most        int64
 	First, Last string
 	Label       string
+	Marked      int // runs that are
 }
 
 // historyBar is a run: three pieces, one upon the other.
@@ -122,6 +123,7 @@ type historyBar struct {
 	UpdatedY, UpdatedH   float64
 	InsertedY, InsertedH float64
 	RejectedY, RejectedH float64
+	Marked               bool // it was not delivered
 }
 
 var badges = map[Verdict]string{
@@ -173,14 +175,17 @@ const (
 	barWidth = 8
 )
 
-func newHistory(runs []Run) history {
+func newHistory(runs []splio.RunRecord) history {
 	// This plan is no part of it: what it would do is not what happened.
 	h := history{Width: max(len(runs), 10) * barStep}
 	for _, r := range runs {
 		h.Most = max(h.Most, r.Inserted+r.Updated+r.Rejected)
 	}
 	for i, r := range runs {
-		b := historyBar{X: i*barStep + (barStep-barWidth)/2}
+		b := historyBar{X: i*barStep + (barStep-barWidth)/2, Marked: !arrived(r)}
+		if b.Marked {
+			h.Marked++
+		}
 		y := 100.0
 		for _, piece := range []struct {
 			n    int64
@@ -194,7 +199,11 @@ func newHistory(runs []Run) history {
 	}
 	if len(runs) > 0 {
 		h.First, h.Last = stamp(runs[0].Time), stamp(runs[len(runs)-1].Time)
-		h.Label = fmt.Sprintf("%s, at most %s records in one: the numbers are in the table below", count(int64(len(runs)), "run"), number(h.Most))
+		marked := ""
+		if h.Marked > 0 {
+			marked = fmt.Sprintf(", %d of them not delivered", h.Marked)
+		}
+		h.Label = fmt.Sprintf("%s%s, at most %s records in one: the numbers are in the table below", count(int64(len(runs)), "run"), marked, number(h.Most))
 	}
 	return h
 }

@@ -102,6 +102,9 @@ func checks(r *splio.Report) []string {
 	if replaced > 0 {
 		out = append(out, fmt.Sprintf("Characters that the file can not hold were replaced in %s %s.", number(replaced), plural(replaced, "place", "places")))
 	}
+	if r.HistorySkipped != "" {
+		out = append(out, sentence(r.HistorySkipped))
+	}
 	return out
 }
 
@@ -143,16 +146,19 @@ func notes(r *splio.Report) []string {
 
 // average compares the plan with the runs before it.
 func (v *View) average() []string {
-	if len(v.History) < 2 {
+	var sum float64 // not an integer: numbers from elsewhere may be of any size
+	n := 0
+	for _, h := range v.History {
+		if arrived(h) {
+			sum += float64(h.Inserted) + float64(h.Updated)
+			n++
+		}
+	}
+	if n < 2 {
 		return nil
 	}
-	var sum float64 // not an integer: numbers from elsewhere may be of any size
-	for _, h := range v.History {
-		sum += float64(h.Inserted) + float64(h.Updated)
-	}
-	mean := int64(sum/float64(len(v.History)) + 0.5)
-	return []string{fmt.Sprintf("The last %d runs had %s rows on average; this plan has %s.",
-		len(v.History), number(mean), number(v.Report.Inserted+v.Report.Updated))}
+	return []string{fmt.Sprintf("The last %d delivered runs had %s rows on average; this plan has %s.",
+		n, number(int64(sum/float64(n)+0.5)), number(v.Report.Inserted+v.Report.Updated))}
 }
 
 // tally is one line of where the records of the segment went.

@@ -288,6 +288,9 @@ func brakeNumbers(b splio.BrakeReading) string {
 	if b.Brake == splio.BrakeEmpty {
 		return count(b.Count, "record")
 	}
+	if b.Brake == splio.BrakeSize || b.Brake == splio.BrakeRows {
+		return number(b.Count) + ", usually " + number(b.Total) + ", " + shareOf(b)
+	}
 	return number(b.Count) + " of " + number(b.Total) + ", " + shareOf(b)
 }
 
@@ -358,19 +361,20 @@ func (t *text) sentences(title string, list []string) {
 	}
 }
 
-func (t *text) history(runs []Run) {
+func (t *text) history(runs []splio.RunRecord) {
 	if len(runs) == 0 {
 		return
 	}
 	t.section("Earlier runs")
-	rows := [][]string{{"", "read", "added", "updated", "not sent", ""}}
+	rows := [][]string{{"UTC", "read", "added", "updated", "not sent", ""}}
 	for _, h := range slices.Backward(runs) {
-		rows = append(rows, []string{stamp(h.Time), number(h.Read), number(h.Inserted), number(h.Updated), number(h.Rejected), show(h.Outcome)})
+		rows = append(rows, []string{stamp(h.Time), number(h.Read), number(h.Inserted), number(h.Updated), number(h.Rejected), show(outcomeWords(h))})
 	}
 	t.table(rows, true)
 }
 
-func stamp(at time.Time) string { return at.Format("2006-01-02 15:04") }
+// stamp writes the time of an earlier run, in the zone that all of them share.
+func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04") }
 
 func (t *text) samples(samples []Sample) {
 	for _, s := range samples {

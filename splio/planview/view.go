@@ -32,8 +32,9 @@ type Options struct {
 	// default it is the Go code.
 	Release string
 
-	// History are earlier runs, oldest first. The last [MaxRuns] are shown.
-	History []Run
+	// History are earlier runs, oldest first, as [splio.Activation.History] returns
+	// them. The last [MaxRuns] are shown.
+	History []splio.RunRecord
 
 	// Samples are rows to look at. They are personal data: without them a view
 	// holds no value of any contact.
@@ -42,17 +43,6 @@ type Options struct {
 
 // MaxRuns is the number of earlier runs that a view shows.
 const MaxRuns = 30
-
-// Run is an earlier run.
-type Run struct {
-	Time     time.Time `json:"time"`
-	Read     int64     `json:"read"`
-	Inserted int64     `json:"inserted"`
-	Updated  int64     `json:"updated"`
-	Rejected int64     `json:"rejected"`
-	Left     int64     `json:"left"`
-	Outcome  string    `json:"outcome"` // in a word, such as "delivered" or "braked"
-}
 
 // Verdict says in a word what becomes of a plan.
 type Verdict string
@@ -82,9 +72,9 @@ type View struct {
 	Checks []string `json:"checks"` // to look at before the plan is sent
 	Notes  []string `json:"notes"`  // good to know
 
-	Report  splio.Report `json:"report"`
-	History []Run        `json:"history,omitempty"` // oldest first
-	Samples []Sample     `json:"samples,omitempty"`
+	Report  splio.Report      `json:"report"`
+	History []splio.RunRecord `json:"history,omitempty"` // oldest first
+	Samples []Sample          `json:"samples,omitempty"`
 }
 
 // Stop is a brake that was hit.

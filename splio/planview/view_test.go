@@ -57,7 +57,7 @@ func TestHeadline(t *testing.T) {
 func TestBrakes(t *testing.T) {
 	for _, b := range []splio.Brake{
 		splio.BrakeEmpty, splio.BrakeShrunk, splio.BrakeLeft, splio.BrakeDeleted, splio.BrakeInserted, splio.BrakeChanged,
-		splio.BrakeRejected, splio.BrakeColumnChanged, splio.BrakeColumnInvalid,
+		splio.BrakeRejected, splio.BrakeColumnChanged, splio.BrakeColumnInvalid, splio.BrakeSize, splio.BrakeRows,
 	} {
 		r := splio.BrakeReading{Brake: b, Column: "points", Count: 1_234, Total: 4_321, Share: 0.28558, Limit: 0.2, Hit: true}
 		v := planview.New(&splio.Report{Plan: "p", Read: 1, Brakes: []splio.BrakeReading{r}}, planview.Options{})
@@ -65,7 +65,7 @@ func TestBrakes(t *testing.T) {
 			t.Fatalf("%s: %+v", b, v.Stops)
 		}
 		s := v.Stops[0]
-		if b != splio.BrakeEmpty && !strings.Contains(s.Numbers, "1,234") || b != splio.BrakeEmpty && !strings.Contains(s.Numbers, "(28.56%, limit 20%)") {
+		if b != splio.BrakeEmpty && !strings.Contains(s.Numbers, "1,234") || b != splio.BrakeEmpty && b != splio.BrakeRows && !strings.Contains(s.Numbers, "(28.56%, limit 20%)") {
 			t.Errorf("%s: the numbers are %q", b, s.Numbers)
 		}
 		if strings.HasPrefix(string(b), "column") != strings.Contains(s.Numbers, "points") {
@@ -82,6 +82,11 @@ func TestBrakes(t *testing.T) {
 		{"hardly hit", splio.BrakeReading{Brake: splio.BrakeLeft, Count: 200001, Total: 1000000, Share: 0.200001, Limit: 0.2, Hit: true}, "█████████|··· hit  Contacts left the segment: 200,001 of 1,000,000, just above"},
 		{"off", splio.BrakeReading{Brake: splio.BrakeLeft, Count: 90, Total: 100, Share: 0.9, Limit: 1}, "·········|··· off  Contacts left the segment: 90 of 100, 90%, switched off"},
 		{"tiny", splio.BrakeReading{Brake: splio.BrakeLeft, Count: 1, Total: 100_000, Share: 0.00001, Limit: 0.2}, "·········|··· fine Contacts left the segment: 1 of 100,000, under 0.01%, limit"},
+		{"a factor", splio.BrakeReading{Brake: splio.BrakeRows, Count: 5_000, Total: 1_000, Share: 5, Limit: 10}, "█████····|··· fine More than usual: 5,000, usually 1,000, 5 times, limit 10\n"},
+		{"a factor, hit", splio.BrakeReading{Brake: splio.BrakeRows, Count: 12_340, Total: 1_000, Share: 12.34, Limit: 10, Hit: true}, "█████████|██· hit  More than usual: 12,340, usually 1,000, 12.3 times, limit"},
+		{"a factor, off", splio.BrakeReading{Brake: splio.BrakeRows, Count: 12_340, Total: 1_000, Share: 12.34, Limit: 1}, "·········|··· off  More than usual: 12,340, usually 1,000, 12.3 times,"},
+		{"a size", splio.BrakeReading{Brake: splio.BrakeSize, Count: 1_300, Total: 1_000, Share: 0.3, Limit: 0.5}, "█████····|··· fine Size of the segment: 1,300, usually 1,000, 30%, limit 50%"},
+		{"a size, off", splio.BrakeReading{Brake: splio.BrakeSize, Count: 3_300, Total: 1_000, Share: 2.3, Limit: 1}, "·········|··· off  Size of the segment: 3,300, usually 1,000, 230%, switched"},
 		{"a limit that nobody could set", splio.BrakeReading{Brake: splio.BrakeLeft, Share: math.Inf(1), Limit: 0, Hit: true}, "█████████|███ hit  Contacts left"},
 	} {
 		out := text(t, planview.New(&splio.Report{Brakes: []splio.BrakeReading{c.r}}, planview.Options{}), planview.TextOptions{})
@@ -93,7 +98,7 @@ func TestBrakes(t *testing.T) {
 
 // The caller's slices stay as they are, and the view does not change with them.
 func TestCopies(t *testing.T) {
-	history := make([]planview.Run, planview.MaxRuns+3)
+	history := make([]splio.RunRecord, planview.MaxRuns+3)
 	for i := range history {
 		history[i].Read = int64(i)
 	}

@@ -44,6 +44,10 @@ func wordsOf(r splio.BrakeReading) brakeWords {
 		w = brakeWords{"Changes in " + r.Column, n + " of the " + total + " contacts sent before have another value in " + r.Column, "the field is written in another way, or holds something else now"}
 	case splio.BrakeColumnInvalid:
 		w = brakeWords{"Invalid values in " + r.Column, n + " of the " + total + " records of the segment have an invalid value in " + r.Column, "the field is written in another way, or the mapping expects another type"}
+	case splio.BrakeSize:
+		w = brakeWords{"Size of the segment", "the segment has " + count(r.Count, "record") + ", and usually " + total, "the extract is of other contacts, somebody added or removed a filter, or contacts are in it more than once"}
+	case splio.BrakeRows:
+		w = brakeWords{"More than usual", count(r.Count, "contact") + plural(r.Count, " is", " are") + " new or changed, and usually " + total, "a field is written in another way for some contacts, or the extract is of another day"}
 	default:
 		w = brakeWords{name: string(r.Brake), numbers: n + " of " + total}
 	}
@@ -53,14 +57,27 @@ func wordsOf(r splio.BrakeReading) brakeWords {
 
 // shareOf says how near to its limit a brake was.
 func shareOf(r splio.BrakeReading) string {
-	share, limit := percent(r.Share), percent(r.Limit)
+	unit := percent
+	if r.Brake == splio.BrakeRows {
+		unit = times
+	}
+	share, limit := unit(r.Share), unit(r.Limit)
 	if r.Hit && share == limit {
 		share = "just above " + share
 	}
-	if r.Limit >= 1 {
+	if isOff(r) {
 		return share + ", switched off"
 	}
 	return share + ", limit " + limit
+}
+
+// isOff reports whether a brake was switched off: the one that has a factor for its
+// limit by 1, the others by a share that is never more.
+func isOff(r splio.BrakeReading) bool {
+	if r.Brake == splio.BrakeRows {
+		return r.Limit <= 1
+	}
+	return r.Limit >= 1
 }
 
 // nearness is how much of the limit was used, from 0 to 4/3, and in a word.
@@ -74,7 +91,7 @@ func nearness(r splio.BrakeReading) (used float64, word string) {
 		return used, word
 	case r.Brake == splio.BrakeEmpty:
 		return 0, "fine"
-	case r.Limit >= 1:
+	case isOff(r):
 		return 0, "off"
 	case r.Limit > 0 && r.Share > 0:
 		used = min(1, r.Share/r.Limit)
@@ -83,6 +100,37 @@ func nearness(r splio.BrakeReading) (used float64, word string) {
 		return used, "near"
 	}
 	return used, "fine"
+}
+
+// outcomeWords says what became of a run.
+func outcomeWords(r splio.RunRecord) string {
+	s := string(r.Outcome)
+	switch r.Outcome {
+	case splio.OutcomeNothing:
+		s = "nothing to send"
+	case splio.OutcomeFailed:
+		if r.Failure != "" {
+			s += " (" + r.Failure + ")"
+		}
+	case splio.OutcomeBraked:
+		var names []string
+		for _, b := range r.Brakes {
+			names = append(names, string(b))
+		}
+		if len(names) > 0 {
+			s += " (" + list(names) + ")"
+		}
+	case splio.OutcomeDelivered:
+		if r.Released {
+			s += ", released"
+		}
+	}
+	return s
+}
+
+// arrived reports whether a run was delivered, even if there was nothing to send.
+func arrived(r splio.RunRecord) bool {
+	return r.Outcome == splio.OutcomeDelivered || r.Outcome == splio.OutcomeNothing
 }
 
 // actionWords says what was done about a value.
@@ -141,6 +189,11 @@ func percent(share float64) string {
 		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
 	}
 	return s + "%"
+}
+
+// times writes a factor with one decimal at most.
+func times(factor float64) string {
+	return strings.TrimSuffix(strconv.FormatFloat(factor, 'f', 1, 64), ".0") + " times"
 }
 
 // size writes a number of bytes in the decimal units of file managers.
