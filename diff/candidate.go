@@ -75,6 +75,7 @@ func (c *candidate) stage() (id string, err error) {
 		_ = c.store.remove(name) // nobody will ever hear of it
 		return "", err
 	}
+	c.store.whole = c.id
 	return c.id.String(), nil
 }
 

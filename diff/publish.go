@@ -19,7 +19,7 @@ func (s *Store) Current() (id string, err error) {
 }
 
 // Verify reports whether Publish of a candidate would succeed, and reads it to
-// its end for that: nil when it is whole and can be published, or is the
+// its end for that, unless this Store has staged it, or read it so, itself: nil when it is whole and can be published, or is the
 // current snapshot already, a [*StateError] when it is not, an error that matches
 // [ErrStale] when the snapshot it was computed from is no longer current, one
 // that matches fs.ErrNotExist when there is no such candidate.
@@ -62,8 +62,10 @@ func (s *Store) verify(ctx context.Context, id string) (published bool, err erro
 		err = r.fail(damaged("it holds another snapshot"))
 	case r.base != now:
 		err = fmt.Errorf("diff: staged snapshot %s: %w", id, ErrStale)
-	default:
-		err = r.drain() // a damaged one must not take the place of a good one
+	case want != s.whole: // nobody else writes here as long as the lock is held
+		if err = r.drain(); err == nil { // a damaged one must not take the place of a good one
+			s.whole = want
+		}
 	}
 	return false, errors.Join(err, r.close())
 }

@@ -52,6 +52,7 @@ type Store struct {
 	fs     vfs.FS // nil: closed, or read only and there is no directory
 	lock   vfs.Lock
 	dig    *digester
+	whole  snapshotID // a staged snapshot that was written here, or read to its end
 	closed bool
 }
 

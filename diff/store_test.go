@@ -330,6 +330,8 @@ func TestPublishDamaged(t *testing.T) {
 	s := open(t, dir, diff.Options{Key: goldKey, FS: quick{osFS(t, dir)}})
 	deliver(t, s, diff.RunOptions{Create: true}, rec("ann", "1 2"))
 	id := newRun(t, s, rec("ben", "1 2"))
+	s.Close()
+	s = open(t, dir, diff.Options{Key: goldKey, FS: quick{osFS(t, dir)}}) // who did not write it
 	path := filepath.Join(dir, "snapshot.staged-"+id)
 	whole, err := os.ReadFile(path)
 	if err != nil {
