@@ -315,7 +315,7 @@ func recordsOf(t *testing.T, data string) [][]byte {
 // textOf is the text that a record is made of in tests, where several texts make
 // the same record.
 func textOf(r modelRecord, variant int) []byte {
-	return fmt.Appendf(nil, "%d %q %q", variant, r.key, r.cells)
+	return fmt.Appendf(nil, "%d %q %q %v", variant, r.key, r.cells, r.cells == nil)
 }
 
 // isNoted says that there is more about a text than its cells.

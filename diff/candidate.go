@@ -32,7 +32,7 @@ func newCandidate(s *Store, base snapshotID, columns []string, notes notes, bits
 	if err != nil {
 		return nil, fmt.Errorf("diff: create %s: %w", s.path(c.temp()), err)
 	}
-	c.file, c.out = f, bufio.NewWriterSize(f, writeSize)
+	c.file, c.out = f, bufio.NewWriterSize(&vfs.Eager{File: f}, writeSize)
 	if err := c.raw(h.marshal()); err != nil {
 		c.abort()
 		return nil, err

@@ -129,13 +129,15 @@ func (j *join) all(ctx context.Context) error {
 // returns how many of these had no key.
 func (j *join) putAgain(ctx context.Context) (unusable int64, err error) {
 	j.finding = true
-	if err := j.run(ctx); err != nil {
+	if j.byText {
+		err = j.findTexts(ctx)
+	} else {
+		err = j.run(ctx)
+	}
+	if err != nil {
 		return 0, err
 	}
 	j.finding = false
-	if j.byText { // otherwise records that were put have numbers already
-		j.notes.keep(j.noted)
-	}
 	if j.coarse == nil {
 		if err := j.last.rewind(); err != nil {
 			return 0, err
@@ -286,7 +288,7 @@ func (j *join) readCoarse(ctx context.Context) error {
 
 // release gives up all that only the join needs.
 func (j *join) release() error {
-	errs := []error{j.today.close(), j.again.close(), j.known.close(), j.coarse.close()}
+	errs := []error{j.today.close(), j.texts.close(), j.again.close(), j.known.close(), j.coarse.close()}
 	j.Run.today, j.Run.again = nil, nil
 	if j.last != nil {
 		errs = append(errs, j.last.close()) // an open file can not be replaced everywhere

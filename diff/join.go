@@ -15,6 +15,7 @@ type join struct {
 	*Run
 	bits    uint8
 	noted   [maxNotes + 1]bool // numbers of notes that records of the last snapshot have, once it was read
+	texts   *textJoin
 	workers int
 	crew    []*worker
 	layout  shape     // of the entries that are compared
@@ -111,8 +112,11 @@ type worker struct {
 	sets   []Columns
 	setOf  map[Columns]uint32
 	sum    Summary // counts of the partition
+	olds   int     // records of before
 	notes  [maxNotes + 1]int64
-	counts []int64 // those of the columns
+	used   [maxNotes + 1]bool
+	asked  appender // of textJoin.open
+	counts []int64  // those of the columns
 }
 
 // group is what is known of a key.
@@ -136,7 +140,6 @@ const (
 	isClash             // the policy rejects all of its records
 	isKnown
 	isHeld // a record that was rejected stands in for its entry
-	isSame // its texts are that of the last snapshot
 	isMany // its texts differ, or there are several that are to be put again
 	isOpen // its records are to be put again
 )
@@ -151,7 +154,7 @@ func (w *worker) partition(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	if w.finding && w.byText {
-		return w.want(), nil
+		return w.foundTexts(ctx, p)
 	}
 	w.settle()
 	if w.other != 0 {
@@ -178,11 +181,6 @@ func (w *worker) partition(ctx context.Context) (more bool, err error) {
 	}
 	w.verdicts.add(w.found, w.sets)
 	w.join.sum.add(&w.sum, w.counts)
-	for i, n := range &w.notes {
-		if i > 0 && n > 0 {
-			w.join.sum.note(w.Run.notes.all[i-1], n)
-		}
-	}
 	w.pass()
 	return true, nil
 }
@@ -193,9 +191,6 @@ func (w *worker) want() bool {
 	w.writing.Lock()
 	defer w.writing.Unlock()
 	w.Run.wanted.add(w.wanted)
-	for i, n := range &w.notes {
-		w.noted[i] = w.noted[i] || n > 0
-	}
 	return w.err == nil
 }
 
@@ -223,7 +218,6 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 	w.groups, w.now, w.after, w.found, w.sets = w.groups[:0], w.now[:0], w.after[:0], w.found[:0], w.sets[:0]
 	w.wanted, w.more, w.puts, w.other = w.wanted[:0], w.more[:0], 0, 0
 	w.drops, w.holds = w.drops[:0], w.holds[:0]
-	w.notes = [maxNotes + 1]int64{}
 	w.sum = Summary{}
 	clear(w.counts)
 	clear(w.setOf)
@@ -237,19 +231,20 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 	w.reserve(0)
 	if w.last != nil {
 		w.sum.Previous = int64(len(w.before) / w.last.size)
-		w.reserve(int(w.sum.Previous))
+		if w.byText && !w.finding {
+			w.skip(w.texts.same[p])
+		}
+		w.olds = len(w.before) / w.last.size
+		w.reserve(w.olds)
 		for rest := w.before; len(rest) > 0; rest = rest[w.last.size:] {
 			n := len(w.groups)
 			if w.group(rest); len(w.groups) == n {
 				return w.last.fail(damaged("a key stands twice in partition %d", p))
 			}
-			if w.finding {
-				w.notes[record(rest).note()]++
-			}
 		}
 	}
 	if w.byText {
-		if err := w.texts(ctx, p); err != nil {
+		if err := w.gatherTexts(ctx, p); err != nil {
 			return err
 		}
 	} else if err := w.today.each(ctx, p, &w.read, w.take); err != nil {
@@ -378,7 +373,7 @@ func (w *worker) settle() {
 	for i := range w.groups {
 		g := &w.groups[i]
 		var o record
-		if i < int(w.sum.Previous) {
+		if i < w.olds {
 			o = record(w.before[i*w.last.size:][:w.last.size])
 		}
 		switch {
@@ -390,12 +385,6 @@ func (w *worker) settle() {
 				continue
 			}
 			w.sum.Kept++
-			w.carry(o)
-		case g.flags&isSame != 0:
-			w.sum.Duplicate += int64(g.valid - 1)
-			w.sum.Unchanged++
-			w.notes[o.note()] += int64(g.valid)
-			w.hold(g.seq)
 			w.carry(o)
 		case g.valid == 0: // rejected
 			w.keepOld(g, o)

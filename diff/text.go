@@ -1,42 +1,71 @@
 package diff
 
-import "context"
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+)
 
 // In a run by text, the records of a key either all have the text that the last
 // snapshot has of it, and nothing more is asked about them, or all are put again.
 
-// texts puts the entries of today together by key. While records are looked for
-// it notes those that are to be put again; after that, it leaves their groups to
-// what was put again.
-func (w *worker) texts(ctx context.Context, p uint32) error {
-	if err := w.today.each(ctx, p, &w.read, w.takeText); err != nil {
-		return err
-	}
-	several := false
-	for i := range w.groups {
-		g := &w.groups[i]
-		switch {
-		case g.flags&isPut == 0:
-		case w.unaltered(i, g):
-			g.flags |= isSame
-		case !w.finding:
-			g.flags = g.flags&isMany | isOpen
-			g.valid = 0
-		case g.valid == 1:
-			w.wanted = append(w.wanted, g.seq)
-		default:
-			g.flags |= isOpen
-			several = true
-		}
-	}
-	if !several {
+// textJoin is what is found when the records of today are joined by their text.
+type textJoin struct {
+	same [][]uint64 // by partition, a bit for each record of the last snapshot that stays as it is
+	open *relation  // the entries of the records that are to be put again
+}
+
+// close gives up what it holds. It may be called on nil.
+func (t *textJoin) close() error {
+	if t == nil {
 		return nil
 	}
-	return w.today.each(ctx, p, &w.read, func(b []byte) {
-		if w.group(b).flags&isOpen != 0 {
-			w.wanted = append(w.wanted, entry(b).seq())
+	t.same = nil
+	return t.open.close()
+}
+
+// findTexts finds the records that are to be put again. Of the others, nothing but
+// their counts is left to be done, so that all that was put can go.
+func (j *join) findTexts(ctx context.Context) error {
+	j.texts = &textJoin{same: make([][]uint64, 1<<j.bits), open: newRelation(j.shape.size, j.memory()/8, j.spillTo)}
+	if err := j.run(ctx); err != nil {
+		return err
+	}
+	for _, w := range j.crew {
+		if err := w.asked.flush(); err != nil {
+			return err
 		}
-	})
+		for i, n := range &w.notes {
+			if i > 0 && n > 0 {
+				j.sum.note(j.notes.all[i-1], n)
+			}
+			j.noted[i] = j.noted[i] || w.used[i]
+		}
+	}
+	j.notes.keep(j.noted)
+	if err := j.texts.open.end(); err != nil {
+		return err
+	}
+	j.texts.open.seal(j.bits)
+	return j.today.close()
+}
+
+// gatherTexts puts the entries of today together by key, and after that those of
+// the records that are put again.
+func (w *worker) gatherTexts(ctx context.Context, p uint32) error {
+	if w.finding {
+		return w.today.each(ctx, p, &w.read, w.takeText)
+	}
+	if err := w.texts.open.each(ctx, p, &w.read, w.takeText); err != nil {
+		return err
+	}
+	for i := range w.groups {
+		if g := &w.groups[i]; g.flags&isPut != 0 { // which only what is put again can tell
+			g.flags = g.flags&isMany | isOpen
+			g.valid = 0
+		}
+	}
+	return nil
 }
 
 // takeText finds the record that is taken of each key.
@@ -60,16 +89,89 @@ func (w *worker) takeText(b []byte) {
 	}
 }
 
-// unaltered reports whether nothing is to be done about the records of a group,
-// which is number i.
-func (w *worker) unaltered(i int, g *group) bool {
-	if i >= int(w.sum.Previous) || g.text == 0 {
-		return false
+// foundTexts decides which records of a partition are to be put again, and counts
+// the others.
+func (w *worker) foundTexts(ctx context.Context, p uint32) (more bool, err error) {
+	w.asked.rel = w.texts.open
+	same := make([]uint64, (w.olds+63)/64)
+	w.texts.same[p] = same
+	several := false
+	for i := range w.groups {
+		g := &w.groups[i]
+		switch {
+		case g.flags&isPut == 0:
+		case i < w.olds && w.unaltered(record(w.before[i*w.last.size:]), g):
+			same[i/64] |= 1 << (i % 64)
+			w.sum.Unchanged++
+			w.sum.Duplicate += int64(g.valid - 1)
+			w.notes[record(w.before[i*w.last.size:]).note()] += int64(g.valid)
+			if w.opts.Keys {
+				w.holds = append(w.holds, g.seq)
+			}
+		case g.valid == 1:
+			var e [entryFixed]byte
+			copy(e[:], g.key[:])
+			binary.LittleEndian.PutUint64(e[16:], uint64(g.seq))
+			binary.LittleEndian.PutUint64(e[24:], g.text)
+			err = w.ask(e[:])
+		default:
+			g.flags |= isOpen
+			several = true
+		}
+		if err != nil {
+			return false, err
+		}
 	}
-	o := record(w.before[i*w.last.size:][:w.last.size])
+	for rest := w.before; len(rest) > 0; rest = rest[w.last.size:] {
+		w.used[record(rest).note()] = true
+	}
+	if several {
+		eerr := w.today.each(ctx, p, &w.read, func(b []byte) {
+			if err == nil && w.group(b).flags&isOpen != 0 {
+				err = w.ask(b)
+			}
+		})
+		if eerr != nil || err != nil {
+			return false, errors.Join(eerr, err)
+		}
+	}
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	w.Run.wanted.add(w.wanted)
+	w.holders.add(w.holds)
+	w.sum.Previous = 0 // which is counted when all of it is known
+	w.join.sum.add(&w.sum, nil)
+	return w.err == nil, nil
+}
+
+// ask has the record of an entry put again.
+func (w *worker) ask(e []byte) error {
+	w.wanted = append(w.wanted, entry(e).seq())
+	b, err := w.asked.next()
+	copy(b, e)
+	return err
+}
+
+// unaltered reports whether nothing is to be done about the records of a group.
+func (w *worker) unaltered(o record, g *group) bool {
 	f := o.flags()
-	return o.text() == g.text && (o.note() == 0 || !w.opts.Noted) && f&(flagDue|flagNoRow) == 0 &&
+	return g.text != 0 && o.text() == g.text && (o.note() == 0 || !w.opts.Noted) && f&(flagDue|flagNoRow) == 0 &&
 		(f&flagUnconfirmed == 0 || !w.opts.Create && w.known == nil)
+}
+
+// skip carries the records that stay as they are, and leaves the others.
+func (w *worker) skip(same []uint64) {
+	size, left := w.last.size, 0
+	for i := 0; i*size < len(w.before); i++ {
+		rec := w.before[i*size:][:size]
+		if same[i/64]>>(i%64)&1 == 0 {
+			copy(w.before[left:], rec)
+			left += size
+		} else if w.next != nil {
+			w.after = append(w.after, rec...)
+		}
+	}
+	w.before = w.before[:left]
 }
 
 // takeOpen takes the entry of a record that was put again.

@@ -148,6 +148,11 @@ func (m *Mapper) RenderKey(dst *Row, v Value) []byte {
 			return cell[:len(cell):len(cell)]
 		}
 	}
+	return c.renderKey(dst, v)
+}
+
+// renderKey is the rest of RenderKey. Here v goes to memory of its own.
+func (c *column) renderKey(dst *Row, v Value) []byte {
 	cell, buf, _ := c.cell(&v, nil, dst.buf)
 	dst.buf = buf[:0]
 	return cell
