@@ -309,14 +309,6 @@ func TestGoldenReports(t *testing.T) {
 	}
 }
 
-func put2(t *testing.T, r *diff.Run, seq int64, rec in) {
-	t.Helper()
-	key, cells := rec.bytes()
-	if err := r.Feed().Put(seq, key, cells); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // canonical sorts the records of each block, which have no order.
 func canonical(t *testing.T, data []byte) []byte {
 	t.Helper()
