@@ -114,11 +114,12 @@ func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], one 
 	if err != nil {
 		return err
 	}
-	c, err := newCandidate(s, cur.id, cur.columns, cur.notes, cur.partitionBits)
+	c, err := newCandidate(s, cur.id, cur.columns, cur.partitionBits)
 	if err != nil {
 		return err
 	}
 	defer c.abort()
+	c.notes = cur.ending.notes
 	found := false
 	for {
 		if err := context.Cause(ctx); err != nil {

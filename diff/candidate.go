@@ -21,19 +21,21 @@ type candidate struct {
 	gone  bool   // the temporary file was renamed or removed
 }
 
-func newCandidate(s *Store, base snapshotID, columns []string, notes notes, bits uint8) (*candidate, error) {
-	h := header{partitionBits: bits, base: base, check: s.dig.check, scope: s.opts.Scope, columns: columns, notes: notes}
+func newCandidate(s *Store, base snapshotID, columns []string, bits uint8) (*candidate, error) {
+	h := header{partitionBits: bits, base: base, check: s.dig.check, scope: s.opts.Scope, columns: columns}
 	rand.Read(h.id[:])
 	c := &candidate{
-		encoder: encoder{id: h.id, size: recordSize(len(columns)), max: blockRecords(len(columns))},
+		encoder: encoder{id: h.id, size: recordSize(len(columns)), max: blockRecords(len(columns)), last: -1},
 		store:   s,
 	}
 	f, err := s.fs.OpenFile(c.temp(), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, fmt.Errorf("diff: create %s: %w", s.path(c.temp()), err)
 	}
-	c.file, c.out = f, bufio.NewWriterSize(&vfs.Eager{File: f}, writeSize)
-	if err := c.raw(h.marshal()); err != nil {
+	c.file, c.out = f, bufio.NewWriterSize(f, writeSize)
+	head := h.marshal()
+	c.at = int64(len(head))
+	if err := c.raw(head); err != nil {
 		c.abort()
 		return nil, err
 	}
@@ -52,7 +54,8 @@ func (c *candidate) raw(b []byte) error {
 	return c.err
 }
 
-// write writes the records of a partition, which may be none.
+// write writes the records of a partition, which may be none. The partitions
+// ascend, once more from the first one on if need be.
 func (c *candidate) write(partition uint32, records []byte) error {
 	for len(records) > 0 {
 		n := min(len(records), c.max*c.size)
@@ -81,7 +84,7 @@ func (c *candidate) stage() (id string, err error) {
 
 // finish ends the file, makes it durable and gives it its name.
 func (c *candidate) finish(name string) error {
-	if err := c.raw(c.end(nil)); err != nil {
+	if err := c.raw(c.end()); err != nil {
 		return err
 	}
 	fail := func(err error) error {

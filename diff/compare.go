@@ -89,11 +89,7 @@ func (j *join) all(ctx context.Context) error {
 				j.sum.Dropped = append(j.sum.Dropped, name)
 			}
 		}
-		size, err := j.last.file.Size()
-		if err != nil {
-			return j.last.fail(err)
-		}
-		old = size / int64(j.last.size) // or some fewer
+		old = j.last.ending.totals.records
 	}
 	j.plan(old)
 	if err := j.readKnown(ctx); err != nil {
@@ -114,15 +110,25 @@ func (j *join) all(ctx context.Context) error {
 	}
 	j.sum.Unusable, j.sum.Rejected = unusable, unusable
 	j.kept = j.opts.Partial || unusable > j.opts.MaxUnusable
+	if err := j.begin(); err != nil {
+		return err
+	}
+	err = j.run(ctx)
+	if j.next != nil {
+		j.next.notes = j.notes.all
+	}
+	return err
+}
+
+// begin begins the next snapshot, unless it was begun.
+func (j *join) begin() (err error) {
 	if err := j.store.usable(); err != nil { // the caller's functions may have closed it
 		return err
 	}
-	if !j.store.opts.ReadOnly {
-		if j.next, err = newCandidate(j.store, j.base, j.columns, j.notes.all, j.bits); err != nil {
-			return err
-		}
+	if j.next == nil && !j.store.opts.ReadOnly {
+		j.next, err = newCandidate(j.store, j.base, j.columns, j.bits)
 	}
-	return j.run(ctx)
+	return err
 }
 
 // putAgain finds the records of which more is needed, and has them put again. It
@@ -131,18 +137,13 @@ func (j *join) putAgain(ctx context.Context) (unusable int64, err error) {
 	j.finding = true
 	if j.byText {
 		err = j.findTexts(ctx)
-	} else {
-		err = j.run(ctx)
+	} else if err = j.run(ctx); err == nil && j.coarse == nil {
+		j.last.rewind()
 	}
 	if err != nil {
 		return 0, err
 	}
 	j.finding = false
-	if j.coarse == nil {
-		if err := j.last.rewind(); err != nil {
-			return 0, err
-		}
-	}
 	if len(j.wanted.pages) == 0 {
 		return 0, nil
 	}
@@ -288,7 +289,7 @@ func (j *join) readCoarse(ctx context.Context) error {
 
 // release gives up all that only the join needs.
 func (j *join) release() error {
-	errs := []error{j.today.close(), j.texts.close(), j.again.close(), j.known.close(), j.coarse.close()}
+	errs := []error{j.today.close(), j.again.close(), j.known.close(), j.coarse.close()}
 	j.Run.today, j.Run.again = nil, nil
 	if j.last != nil {
 		errs = append(errs, j.last.close()) // an open file can not be replaced everywhere

@@ -41,6 +41,7 @@ type layout struct {
 	bits     byte
 	columns  []string
 	notes    []string
+	first    int // blocks of the first section; 0 is all
 	scope    string
 	id, base [16]byte
 	check    [16]byte
@@ -66,10 +67,6 @@ func (l layout) header() []byte {
 	for _, c := range l.columns {
 		b = append(le.AppendUint16(b, uint16(len(c))), c...)
 	}
-	b = le.AppendUint16(b, uint16(len(l.notes)))
-	for _, n := range l.notes {
-		b = append(le.AppendUint16(b, uint16(len(n))), n...)
-	}
 	return le.AppendUint32(b, sum32(b))
 }
 
@@ -81,15 +78,28 @@ func (l layout) block(n int) []byte {
 	return slices.Concat(le.AppendUint32(head, sum32(l.id[:], le.AppendUint32(nil, uint32(n)), head, b.records)), b.records)
 }
 
-func (l layout) end(records, unconfirmed, due uint64) []byte {
-	n := le.AppendUint32(nil, uint32(len(l.blocks)))
-	head := append([]byte{255, 255, 255, 255}, n...)
-	var body []byte
-	for _, v := range []uint64{records, unconfirmed, due} {
-		body = le.AppendUint64(body, v)
+// end returns the end record of a file of so many bytes before it.
+func (l layout) end(at int, records, unconfirmed, due uint64) []byte {
+	first, second := l.first, at
+	if first == 0 {
+		first = len(l.blocks)
+	} else {
+		second = len(l.header())
+		for i := range first {
+			second += len(l.block(i))
+		}
 	}
-	body = append(body, "spsnend\n"...)
-	return slices.Concat(le.AppendUint32(head, sum32(l.id[:], n, head, body)), body)
+	b := le.AppendUint32([]byte{255, 255, 255, 255}, uint32(len(l.blocks)))
+	b = le.AppendUint64(le.AppendUint32(b, uint32(first)), uint64(second))
+	for _, v := range []uint64{records, unconfirmed, due} {
+		b = le.AppendUint64(b, v)
+	}
+	b = le.AppendUint16(b, uint16(len(l.notes)))
+	for _, n := range l.notes {
+		b = append(le.AppendUint16(b, uint16(len(n))), n...)
+	}
+	b = le.AppendUint64(b, uint64(at))
+	return append(le.AppendUint32(b, sum32(l.id[:], b)), "spsnend\n"...)
 }
 
 func (l layout) bytes() []byte {
@@ -103,7 +113,7 @@ func (l layout) bytes() []byte {
 			d += uint64(r[24] & due / due)
 		}
 	}
-	return append(out, l.end(n, u, d)...)
+	return append(out, l.end(len(out), n, u, d)...)
 }
 
 // add puts a record where it belongs.
@@ -309,17 +319,24 @@ func TestGoldenReports(t *testing.T) {
 	}
 }
 
-// canonical sorts the records of each block, which have no order.
+// canonical puts the records of each partition into one block, sorted.
 func canonical(t *testing.T, data []byte) []byte {
 	t.Helper()
 	l, ok := parse(data)
 	if !ok || !bytes.Equal(l.bytes(), data) {
 		t.Fatal("not a snapshot as documented")
 	}
-	for i, b := range l.blocks {
-		l.blocks[i].records = slices.Concat(slices.SortedFunc(slices.Chunk(b.records, l.size()), bytes.Compare)...)
+	all := l
+	all.blocks, all.first = nil, 0
+	for _, b := range l.blocks {
+		for r := range slices.Chunk(b.records, l.size()) {
+			all.add(r)
+		}
 	}
-	return l.bytes()
+	for i, b := range all.blocks {
+		all.blocks[i].records = slices.Concat(slices.SortedFunc(slices.Chunk(b.records, l.size()), bytes.Compare)...)
+	}
+	return all.bytes()
 }
 
 // parse takes a snapshot apart as far as its lengths make sense.
@@ -348,17 +365,22 @@ func parse(b []byte) (l layout, ok bool) {
 			return l, false
 		}
 	}
-	for range min(int(le.Uint16(take(2))), 255) {
-		n := int(le.Uint16(take(2)))
-		l.notes = append(l.notes, string(take(n)))
-		if !ok {
-			return l, false
-		}
-	}
 	take(4)
 	for ok && len(b) > 12 {
 		h := take(12)
 		if le.Uint32(h) == 0xFFFFFFFF {
+			l.first = int(le.Uint32(h[8:]))
+			take(32)
+			for range min(int(le.Uint16(take(2))), 255) {
+				n := int(le.Uint16(take(2)))
+				l.notes = append(l.notes, string(take(n)))
+				if !ok {
+					return l, false
+				}
+			}
+			if l.first >= len(l.blocks) {
+				l.first = 0
+			}
 			return l, ok
 		}
 		n := int64(le.Uint32(h[4:])) * int64(l.size())

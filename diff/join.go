@@ -15,7 +15,6 @@ type join struct {
 	*Run
 	bits    uint8
 	noted   [maxNotes + 1]bool // numbers of notes that records of the last snapshot have, once it was read
-	texts   *textJoin
 	workers int
 	crew    []*worker
 	layout  shape     // of the entries that are compared
@@ -23,7 +22,9 @@ type join struct {
 	newSize int       // of a record of the next snapshot
 	kept    bool      // keys that nobody put keep their state
 	known   *relation // nil: not given
-	coarse  *relation // the last snapshot, when it has too few partitions; or nil
+	coarse  *relation // the last snapshot, when it has too few partitions, or what is left of it to be joined; or nil
+	asked   *relation // in a run by text, the entries of the records that are to be put again
+	rest    *relation // and the records of the last snapshot that are not decided about before
 
 	verdicts *verdicts
 	sum      *Summary
@@ -115,7 +116,8 @@ type worker struct {
 	olds   int     // records of before
 	notes  [maxNotes + 1]int64
 	used   [maxNotes + 1]bool
-	asked  appender // of textJoin.open
+	asked  appender // of the entries of records that are to be put again
+	rest   appender // of the records of the last snapshot that are not decided about yet
 	counts []int64  // those of the columns
 }
 
@@ -230,11 +232,10 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 	}
 	w.reserve(0)
 	if w.last != nil {
-		w.sum.Previous = int64(len(w.before) / w.last.size)
-		if w.byText && !w.finding {
-			w.skip(w.texts.same[p])
-		}
 		w.olds = len(w.before) / w.last.size
+		if w.finding || !w.byText { // otherwise they were counted already
+			w.sum.Previous = int64(w.olds)
+		}
 		w.reserve(w.olds)
 		for rest := w.before; len(rest) > 0; rest = rest[w.last.size:] {
 			n := len(w.groups)

@@ -18,6 +18,27 @@ func (n notes) marshal(b []byte) []byte {
 	return b
 }
 
+// parseNotes takes apart what marshal has made. It is not ok when b is anything else.
+func parseNotes(b []byte) (n notes, ok bool) {
+	if len(b) < 2 || binary.LittleEndian.Uint16(b) > maxNotes {
+		return nil, false
+	}
+	count := binary.LittleEndian.Uint16(b)
+	b = b[2:]
+	for range count {
+		if len(b) < 2 {
+			return nil, false
+		}
+		size := int(binary.LittleEndian.Uint16(b))
+		if size > maxNote || size > len(b)-2 {
+			return nil, false
+		}
+		n = append(n, string(b[2:2+size]))
+		b = b[2+size:]
+	}
+	return n, len(b) == 0
+}
+
 // noteTable numbers the notes of a run, which begin with those of the last
 // snapshot, since records keep theirs.
 type noteTable struct {

@@ -17,7 +17,9 @@ const (
 
 	headerFixed = 64
 	blockHeader = 12
-	endSize     = 12 + 3*8 + len(endMagic)
+	endFixed    = 4 + 4 + 4 + 8 + 3*8 // of the end record, before the notes
+	endTail     = 8 + 4 + len(endMagic)
+	endMost     = endFixed + 2 + maxNotes*(2+maxNote) + endTail
 	endMark     = 0xFFFFFFFF
 
 	maxScope         = 1024
@@ -61,7 +63,6 @@ type header struct {
 	check         [16]byte
 	scope         string
 	columns       []string
-	notes         notes
 }
 
 // recordSize is the size of a record with that many columns.
@@ -108,7 +109,6 @@ func (h *header) marshal() []byte {
 		b = binary.LittleEndian.AppendUint16(b, uint16(len(c)))
 		b = append(b, c...)
 	}
-	b = h.notes.marshal(b)
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
@@ -136,40 +136,93 @@ func (t *totals) add(flags byte) {
 	}
 }
 
+// ending is what the end record says.
+type ending struct {
+	at     int64  // its offset, where the blocks end
+	blocks uint32 // all of them
+	first  uint32 // those of the first section
+	second int64  // offset of the second section, which may be empty
+	totals totals
+	notes  notes
+}
+
 // encoder lays out the blocks and the end record of a snapshot.
 type encoder struct {
-	id     snapshotID
-	size   int // of a record
-	max    int // records in a block
-	blocks uint32
-	totals totals
+	ending
+	id   snapshotID
+	size int   // of a record
+	max  int   // records in a block
+	last int64 // partition of the last block, -1 at first
+	half bool  // the second section has begun
 }
 
 // block appends the header of the next block, which holds records of one
 // partition.
 func (e *encoder) block(b []byte, partition uint32, records []byte) []byte {
+	if int64(partition) < e.last && !e.half {
+		e.first, e.second, e.half = e.blocks, e.at, true
+	}
+	e.last = int64(partition)
 	n := len(b)
 	b = binary.LittleEndian.AppendUint32(b, partition)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(records)/e.size))
 	b = binary.LittleEndian.AppendUint32(b, blockSum(e.id, e.blocks, b[n:], records))
 	e.blocks++
+	e.at += int64(blockHeader + len(records))
 	for i := 0; i < len(records); i += e.size {
 		e.totals.add(record(records[i:]).flags())
 	}
 	return b
 }
 
-func (e *encoder) end(b []byte) []byte {
-	var body []byte
-	for _, v := range []int64{e.totals.records, e.totals.unconfirmed, e.totals.due} {
-		body = binary.LittleEndian.AppendUint64(body, uint64(v))
+func (e *encoder) end() []byte {
+	if !e.half {
+		e.first, e.second = e.blocks, e.at
 	}
-	body = append(body, endMagic...)
-	n := len(b)
-	b = binary.LittleEndian.AppendUint32(b, endMark)
+	b := binary.LittleEndian.AppendUint32(nil, endMark)
 	b = binary.LittleEndian.AppendUint32(b, e.blocks)
-	b = binary.LittleEndian.AppendUint32(b, blockSum(e.id, e.blocks, b[n:], body))
-	return append(b, body...)
+	b = binary.LittleEndian.AppendUint32(b, e.first)
+	b = binary.LittleEndian.AppendUint64(b, uint64(e.second))
+	for _, v := range []int64{e.totals.records, e.totals.unconfirmed, e.totals.due} {
+		b = binary.LittleEndian.AppendUint64(b, uint64(v))
+	}
+	b = e.notes.marshal(b)
+	b = binary.LittleEndian.AppendUint64(b, uint64(e.at))
+	b = binary.LittleEndian.AppendUint32(b, endSum(e.id, b))
+	return append(b, endMagic...)
+}
+
+// endSum is the checksum of an end record up to it.
+func endSum(id snapshotID, b []byte) uint32 {
+	return crc32.Update(crc32.Update(0, castagnoli, id[:]), castagnoli, b)
+}
+
+// parseEnding reads the end record from the last bytes of a file, which are
+// endMost or all behind its header. Blocks begin at body.
+func parseEnding(id snapshotID, b []byte, body, size int64) (e ending, err error) {
+	n := len(b) - len(endMagic) - 4 // where the checksum is
+	if n < endFixed+2+8 || string(b[n+4:]) != endMagic {
+		return e, damaged("truncated, or with bytes after its end: there is no end record")
+	}
+	e.at = int64(binary.LittleEndian.Uint64(b[n-8:]))
+	from := int64(len(b)) - (size - e.at)
+	if e.at < body || from < 0 || from > int64(n-8-endFixed-2) {
+		return e, damaged("impossible end record")
+	}
+	if b = b[from : n+4]; binary.LittleEndian.Uint32(b[len(b)-4:]) != endSum(id, b[:len(b)-4]) {
+		return e, damaged("the end record fails its checksum")
+	}
+	e.blocks, e.first = binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:])
+	e.second = int64(binary.LittleEndian.Uint64(b[12:]))
+	for i, v := range []*int64{&e.totals.records, &e.totals.unconfirmed, &e.totals.due} {
+		*v = int64(binary.LittleEndian.Uint64(b[20+8*i:]))
+	}
+	var ok bool
+	e.notes, ok = parseNotes(b[endFixed : len(b)-12])
+	if !ok || binary.LittleEndian.Uint32(b) != endMark || e.first > e.blocks || e.second < body || e.second > e.at {
+		return e, damaged("impossible end record")
+	}
+	return e, nil
 }
 
 // parseHeader reads a header; more(n) returns the first n bytes of the file, in
@@ -210,29 +263,6 @@ func parseHeader(more func(n int) ([]byte, error)) (*header, error) {
 			return nil, err
 		}
 		h.columns = append(h.columns, string(b[size+2:size+2+n]))
-		size += 2 + n
-	}
-	if b, err = more(size + 2); err != nil {
-		return nil, err
-	}
-	n := int(binary.LittleEndian.Uint16(b[size:]))
-	if n > maxNotes {
-		return nil, damaged("impossible header")
-	}
-	size += 2
-	h.notes = make(notes, n)
-	for i := range n {
-		if b, err = more(size + 2); err != nil {
-			return nil, err
-		}
-		n := int(binary.LittleEndian.Uint16(b[size:]))
-		if n > maxNote {
-			return nil, damaged("impossible header")
-		}
-		if b, err = more(size + 2 + n); err != nil {
-			return nil, err
-		}
-		h.notes[i] = string(b[size+2 : size+2+n])
 		size += 2 + n
 	}
 	if b, err = more(size + 4); err != nil {

@@ -329,13 +329,19 @@ func TestCoarseDamage(t *testing.T) {
 	}
 	for name, file := range files {
 		dir, s := goldStore(t, file)
-		r, _ := beginLean(t, s, "a", diff.RunOptions{}.Tiny(1, 2), recs...)
-		put(t, r, recs...)
-		if _, err := r.Compare(t.Context()); !errors.Is(err, diff.ErrDamaged) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if err := r.Close(); err != nil {
-			t.Errorf("%s: %v", name, err)
+		again := func(context.Context, iter.Seq[int64]) error { return errors.New("something is new") }
+		for _, o := range []diff.RunOptions{{}, {Again: again}, {Again: again, Rendering: "r"}} {
+			r, err := s.Begin(t.Context(), []string{"a"}, o.Tiny(1, 2))
+			if err == nil {
+				put(t, r, recs...)
+				_, err = r.Compare(t.Context())
+				if cerr := r.Close(); cerr != nil {
+					t.Errorf("%s: %v", name, cerr)
+				}
+			}
+			if !errors.Is(err, diff.ErrDamaged) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 		if got := names(t, dir); !slices.Equal(got, []string{"snapshot.current", "snapshot.lock"}) {
 			t.Errorf("%s: left behind: %q", name, got)

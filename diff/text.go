@@ -9,30 +9,34 @@ import (
 // In a run by text, the records of a key either all have the text that the last
 // snapshot has of it, and nothing more is asked about them, or all are put again.
 
-// textJoin is what is found when the records of today are joined by their text.
-type textJoin struct {
-	same [][]uint64 // by partition, a bit for each record of the last snapshot that stays as it is
-	open *relation  // the entries of the records that are to be put again
-}
-
-// close gives up what it holds. It may be called on nil.
-func (t *textJoin) close() error {
-	if t == nil {
-		return nil
-	}
-	t.same = nil
-	return t.open.close()
-}
-
-// findTexts finds the records that are to be put again. Of the others, nothing but
-// their counts is left to be done, so that all that was put can go.
+// findTexts finds the records that are to be put again, and decides about all
+// others: what the next snapshot keeps of the last one is written as its first
+// section. From then on only the rest is joined.
 func (j *join) findTexts(ctx context.Context) error {
-	j.texts = &textJoin{same: make([][]uint64, 1<<j.bits), open: newRelation(j.shape.size, j.memory()/8, j.spillTo)}
+	if err := j.begin(); err != nil {
+		return err
+	}
+	asked := newRelation(j.shape.size, j.memory()/16, j.spillTo)
+	rest := newRelation(j.last.size, j.memory()/16, j.spillTo)
+	err := j.runTexts(ctx, asked, rest)
+	// In their place, so that they are closed with the others.
+	err = errors.Join(err, j.today.close(), j.coarse.close())
+	j.today, j.coarse = asked, rest
+	if err != nil {
+		return err
+	}
+	asked.seal(j.bits)
+	rest.seal(j.bits)
+	return nil
+}
+
+func (j *join) runTexts(ctx context.Context, asked, rest *relation) error {
+	j.asked, j.rest = asked, rest
 	if err := j.run(ctx); err != nil {
 		return err
 	}
 	for _, w := range j.crew {
-		if err := w.asked.flush(); err != nil {
+		if err := errors.Join(w.asked.flush(), w.rest.flush()); err != nil {
 			return err
 		}
 		for i, n := range &w.notes {
@@ -43,20 +47,13 @@ func (j *join) findTexts(ctx context.Context) error {
 		}
 	}
 	j.notes.keep(j.noted)
-	if err := j.texts.open.end(); err != nil {
-		return err
-	}
-	j.texts.open.seal(j.bits)
-	return j.today.close()
+	return errors.Join(asked.end(), rest.end())
 }
 
 // gatherTexts puts the entries of today together by key, and after that those of
 // the records that are put again.
 func (w *worker) gatherTexts(ctx context.Context, p uint32) error {
-	if w.finding {
-		return w.today.each(ctx, p, &w.read, w.takeText)
-	}
-	if err := w.texts.open.each(ctx, p, &w.read, w.takeText); err != nil {
+	if err := w.today.each(ctx, p, &w.read, w.takeText); err != nil || w.finding {
 		return err
 	}
 	for i := range w.groups {
@@ -89,41 +86,50 @@ func (w *worker) takeText(b []byte) {
 	}
 }
 
-// foundTexts decides which records of a partition are to be put again, and counts
-// the others.
+// foundTexts decides about a partition, as far as that can be done without what is
+// put again.
 func (w *worker) foundTexts(ctx context.Context, p uint32) (more bool, err error) {
-	w.asked.rel = w.texts.open
-	same := make([]uint64, (w.olds+63)/64)
-	w.texts.same[p] = same
+	w.asked.rel, w.rest.rel = w.join.asked, w.join.rest
 	several := false
 	for i := range w.groups {
 		g := &w.groups[i]
-		switch {
-		case g.flags&isPut == 0:
-		case i < w.olds && w.unaltered(record(w.before[i*w.last.size:]), g):
-			same[i/64] |= 1 << (i % 64)
+		var o record
+		if i < w.olds {
+			o = record(w.before[i*w.last.size:][:w.last.size])
+			w.used[o.note()] = true
+		}
+		switch put := g.flags&isPut != 0; {
+		case !put && w.opts.Partial:
+			w.sum.Kept++
+			w.carry(o)
+			continue
+		case put && o != nil && w.unaltered(o, g):
 			w.sum.Unchanged++
 			w.sum.Duplicate += int64(g.valid - 1)
-			w.notes[record(w.before[i*w.last.size:]).note()] += int64(g.valid)
+			w.notes[o.note()] += int64(g.valid)
 			if w.opts.Keys {
 				w.holds = append(w.holds, g.seq)
 			}
-		case g.valid == 1:
+			w.carry(o)
+			continue
+		case put && g.valid == 1:
 			var e [entryFixed]byte
 			copy(e[:], g.key[:])
 			binary.LittleEndian.PutUint64(e[16:], uint64(g.seq))
 			binary.LittleEndian.PutUint64(e[24:], g.text)
 			err = w.ask(e[:])
-		default:
+		case put:
 			g.flags |= isOpen
 			several = true
+		}
+		if o != nil && err == nil {
+			var b []byte
+			b, err = w.rest.next()
+			copy(b, o)
 		}
 		if err != nil {
 			return false, err
 		}
-	}
-	for rest := w.before; len(rest) > 0; rest = rest[w.last.size:] {
-		w.used[record(rest).note()] = true
 	}
 	if several {
 		eerr := w.today.each(ctx, p, &w.read, func(b []byte) {
@@ -131,17 +137,23 @@ func (w *worker) foundTexts(ctx context.Context, p uint32) (more bool, err error
 				err = w.ask(b)
 			}
 		})
-		if eerr != nil || err != nil {
-			return false, errors.Join(eerr, err)
+		if err = errors.Join(eerr, err); err != nil {
+			return false, err
 		}
 	}
-	w.writing.Lock()
-	defer w.writing.Unlock()
+	if !w.await(p) {
+		return false, nil
+	}
+	if w.next != nil {
+		if err := w.next.write(p, w.after); err != nil {
+			return false, err
+		}
+	}
 	w.Run.wanted.add(w.wanted)
 	w.holders.add(w.holds)
-	w.sum.Previous = 0 // which is counted when all of it is known
 	w.join.sum.add(&w.sum, nil)
-	return w.err == nil, nil
+	w.pass()
+	return true, nil
 }
 
 // ask has the record of an entry put again.
@@ -157,21 +169,6 @@ func (w *worker) unaltered(o record, g *group) bool {
 	f := o.flags()
 	return g.text != 0 && o.text() == g.text && (o.note() == 0 || !w.opts.Noted) && f&(flagDue|flagNoRow) == 0 &&
 		(f&flagUnconfirmed == 0 || !w.opts.Create && w.known == nil)
-}
-
-// skip carries the records that stay as they are, and leaves the others.
-func (w *worker) skip(same []uint64) {
-	size, left := w.last.size, 0
-	for i := 0; i*size < len(w.before); i++ {
-		rec := w.before[i*size:][:size]
-		if same[i/64]>>(i%64)&1 == 0 {
-			copy(w.before[left:], rec)
-			left += size
-		} else if w.next != nil {
-			w.after = append(w.after, rec...)
-		}
-	}
-	w.before = w.before[:left]
 }
 
 // takeOpen takes the entry of a record that was put again.

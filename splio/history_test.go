@@ -319,11 +319,14 @@ func TestHistoryNamesNobody(t *testing.T) {
 	}
 }
 
-// A state without history, of a version that had none, goes on; a plan of it has
-// the time of its files.
-func TestHistoryOfOldState(t *testing.T) {
+// A state goes on without its history, and begins another with the plan that was
+// on its way.
+func TestHistoryRemoved(t *testing.T) {
 	a := old(t)
 	readState(t, "applying", a.State)
+	if err := os.Remove(filepath.Join(a.State, "history")); err != nil {
+		t.Fatal(err)
+	}
 	if runs := mustHistory(t, a); len(runs) != 0 {
 		t.Errorf("%+v", runs)
 	}

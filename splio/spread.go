@@ -287,7 +287,7 @@ func (o *outbox) newFile(as File, columns []string, format Format) (*outFile, er
 		if err != nil {
 			return nil, fmt.Errorf("splio: create a file in the outbox: %w", err)
 		}
-		f.file, out = file, &vfs.Eager{File: file}
+		f.file, out = file, file
 	}
 	o.order = append(o.order, f)
 	var err error
