@@ -300,6 +300,17 @@ func TestReadable(t *testing.T) {
 			}
 		}
 		l.blocks = split
+		if bits > 0 { // every third one in the second section
+			var sections [2][]block
+			for i, b := range split {
+				n := 0
+				if i%3 == 0 {
+					n = 1
+				}
+				sections[n] = append(sections[n], b)
+			}
+			l.blocks, l.first = slices.Concat(sections[0], sections[1]), len(sections[0])
+		}
 		_, s := goldStore(t, l.bytes())
 		r := begin(t, s, "a", diff.RunOptions{})
 		put(t, r, append(recs, rec("more", "1"))...)

@@ -18,7 +18,8 @@
 //	err = store.Publish(ctx, id)    // now it is what the next run compares with
 //
 // Whoever can put the few records that are not what they were a second time
-// spares the digests of most cells with [RunOptions.Again].
+// spares the digests of most cells with [RunOptions.Again], and, where records are
+// made of a text, the making of them with [RunOptions.Rendering].
 //
 // # What is compared
 //
@@ -57,9 +58,10 @@
 //
 // # Format of a snapshot
 //
-// Integers are little endian, checksums CRC-32C. The records of one partition
-// (records whose key digests share their first bits) stand together, and the
-// partitions follow in ascending order; inside a partition there is no order.
+// Integers are little endian, checksums CRC-32C. The blocks make up to two
+// sections. In a section, the records of one partition (records whose key digests
+// share their first bits) stand together, and the partitions follow in ascending
+// order; inside a partition there is no order. A record is in one of the sections.
 //
 //	header  0  8  magic "spsnap\r\n"
 //	        8  2  version, 1
@@ -76,17 +78,24 @@
 //	block   0  4  partition
 //	        4  4  records n
 //	        8  4  checksum of id, number of the block, bytes 0 to 8, records
-//	       12  .  n records of 25 + 4C bytes
+//	       12  .  n records of 34 + 4C bytes
 //	record  0 16  key digest
 //	       16  8  row digest
 //	       24  1  flags: 1 unconfirmed, 2 due, 4 row digest unknown; times 8, how often
 //	              the row was reported as bad since it changed, 0 to 7
-//	       25 4C  column digests
+//	       25  8  text digest, 0 for none
+//	       33  1  number of the note, from 1 on; 0 for none
+//	       34 4C  column digests
 //	end     0  4  0xFFFFFFFF
 //	        4  4  number of blocks
-//	        8  4  checksum of id, number of blocks, bytes 0 to 8, the rest
-//	       12  8  records, 8 unconfirmed, 8 due
-//	       36  8  "spsnend\n", the last bytes of the file
+//	        8  4  those of the first section
+//	       12  8  offset of the second section, that of the end record when it is empty
+//	       20  8  records, 8 unconfirmed, 8 due
+//	       44  2  notes N, 0 to 255
+//	       46  .  N times: 2 bytes length, note; one that is empty is not in use
+//	        +  8  offset of the end record
+//	        +  4  checksum of id and everything of the end record before
+//	        +  8  "spsnend\n", the last bytes of the file
 //
 // A file without its end record is truncated, never a short success.
 //
@@ -97,7 +106,9 @@
 // followed by "key", "row", "column" or "check". A key digest is the 128-bit
 // SipHash-2-4 of the key. A row digest is the 64-bit one of the key digest and
 // all cells in the order of the columns, a column digest the low 32 bits of that
-// of the key digest, the length of the column's name, the name and the cell. An
+// of the key digest, the length of the column's name, the name and the cell. A text
+// digest is the 64-bit one of the text, with a key that is derived from 16 bytes of
+// the purpose "text" in the same way, for the purpose "text " and the Rendering. An
 // absent cell is a byte 0, another one a byte 1, its length and its bytes, where
 // lengths are unsigned varints. Equal values in two records therefore look
 // unrelated, and without the digest key nobody can test a guess: SipHash is a
@@ -106,8 +117,8 @@
 //
 // A changed row is missed with probability 2^-64 each time that it is compared,
 // which is when the 64 bits of a pseudo-random function under a secret key are
-// the same for two messages: a billion changed rows a day for a thousand years
-// make 2e-5, and nobody without the key can do anything for it. Where a row
+// the same for two messages, be they cells or texts: a billion changed rows a day
+// for a thousand years make 2e-5, and nobody without the key can do anything for it. Where a row
 // differs, a changed column is left out of the set with 2^-32; a changed row
 // without any column in its set counts as changed in all of them. Only for a
 // record that kept its state while the columns changed, and in a run whose
@@ -129,7 +140,8 @@
 // for each column, for each record, and 8 more when the columns differ from
 // those of the last snapshot. With [RunOptions.Again] they are 32 bytes, and in a
 // file of their own 32 and 4 for each column, for each record that is put again.
-// The known keys take 16 bytes each, in a file of
+// A [RunOptions.Rendering] makes 9 bytes more of each, except of a record that is
+// put by its text alone. The known keys take 16 bytes each, in a file of
 // their own. When the last snapshot has too few partitions for the records of
 // today, which is seldom, it is partitioned once more, in another file of its
 // size. Temporary files hold digests, never values; they are neither synced nor
@@ -146,7 +158,9 @@
 // What takes the time is Put, and of that the digests of the columns, unless
 // there is Again: feeds in several goroutines share the work. Compare reads and
 // writes about as many bytes as two snapshots and the temporary file have; with
-// Again it reads the last snapshot and the temporary file twice.
+// Again it reads the last snapshot and the temporary file twice, unless the run is
+// by text: that writes what stays as it is in the first reading, as the first
+// section of the next snapshot, and is left with the few records that are put again.
 //
 // Of the sets of changed columns a run keeps at most 4,096 apart, see
 // [Change.Columns].

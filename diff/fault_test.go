@@ -47,6 +47,7 @@ type work struct {
 	due    bool  // marks all records instead of running
 	memory int64 // budget of the run, when not the default
 	lean   bool  // the run is lean
+	text   bool  // and by text
 }
 
 // do works in a directory, and returns at the first error.
@@ -64,14 +65,13 @@ func (w work) do(t *testing.T, dir string, fsys *vfstest.FS) (err error) {
 		_, err := s.MarkDue(t.Context(), keys(all...))
 		return err
 	}
-	o := diff.RunOptions{Create: true}.Tiny(w.memory, 2)
+	o := w.options().Tiny(w.memory, 2)
 	var r *diff.Run
 	if w.lean {
 		o.Again = func(_ context.Context, numbers iter.Seq[int64]) error {
 			f := r.Feed()
 			for n := range numbers {
-				key, cells := w.after[n-1].bytes()
-				if err := f.Put(n, key, cells); err != nil {
+				if err := w.put(f, n, w.after[n-1]); err != nil {
 					return err
 				}
 			}
@@ -83,7 +83,10 @@ func (w work) do(t *testing.T, dir string, fsys *vfstest.FS) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	if err := putAll(r, w.after...); err != nil {
+	if r.ByText() != w.text {
+		t.Fatalf("by text: %v", r.ByText())
+	}
+	if err := w.putAll(r, w.after); err != nil {
 		return err
 	}
 	if _, err := r.Compare(t.Context()); err != nil {
@@ -103,6 +106,44 @@ func (w work) do(t *testing.T, dir string, fsys *vfstest.FS) (err error) {
 		return err
 	}
 	return durable(fsys, "Publish")
+}
+
+// options are those of all runs.
+func (w work) options() diff.RunOptions {
+	if w.text {
+		return diff.RunOptions{Create: true, Rendering: "r"}
+	}
+	return diff.RunOptions{Create: true}
+}
+
+func (w work) put(f *diff.Feed, seq int64, rec in) error {
+	key, cells := rec.bytes()
+	if !w.text {
+		return f.Put(seq, key, cells)
+	}
+	return f.PutText(seq, fmt.Append(nil, rec.key, rec.cells), key, cells, "")
+}
+
+func (w work) putAll(r *diff.Run, records []in) error {
+	f := r.Feed()
+	for i, rec := range records {
+		if err := w.put(f, int64(i+1), rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliver does a whole run.
+func (w work) deliver(t *testing.T, s *diff.Store, records []in) {
+	t.Helper()
+	r := begin(t, s, "a b", w.options())
+	if err := w.putAll(r, records); err != nil {
+		t.Fatal(err)
+	}
+	compare(t, r)
+	publish(t, s, stage(t, r))
+	r.Close()
 }
 
 // durable is asked for where the package promises it; temporary files may be
@@ -158,6 +199,8 @@ func TestFaults(t *testing.T) {
 		{name: "a run that spills", before: wide(3, "old"), after: wide(40, "new"), memory: tiny / 2},
 		{name: "a lean run", before: wide(3, "old"), after: wide(2, "new"), lean: true},
 		{name: "a lean run that spills", before: wide(3, "old"), after: wide(40, "new"), memory: tiny / 2, lean: true},
+		{name: "a run by text", before: wide(3, "old"), after: append(wide(2, "old"), in{key: "new", cells: []string{"1", "2"}}), lean: true, text: true},
+		{name: "a run by text that spills", before: wide(40, "old"), after: append(wide(20, "old"), wide(40, "new")[20:]...), memory: tiny / 2, lean: true, text: true},
 		{name: "marks", before: wide(3, "old"), after: wide(3, "old"), due: true},
 	} {
 		t.Run(w.name, func(t *testing.T) {
@@ -179,7 +222,7 @@ func (w work) loop(t *testing.T, kind string, fault vfstest.Fault) {
 		disk := quick{osFS(t, dir)}
 		s := open(t, dir, diff.Options{Scope: "faults", FS: disk})
 		if w.before != nil {
-			deliver(t, s, diff.RunOptions{Create: true}, w.before...)
+			w.deliver(t, s, w.before)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)

@@ -249,9 +249,6 @@ func (m *manifest) ran(o Outcome) RunRecord {
 		Inserted: p.Inserted, Updated: p.Updated, Changed: f.Changed, Left: p.Left, Uncertain: p.Uncertain, LeftRows: p.LeftRows, Deleted: p.Deleted,
 		First: p.First, Partial: f.Partial, Released: f.Released || m.Reason != "",
 	}
-	if r.Time.IsZero() { // made by a version without history
-		r.Time = m.Day.UTC().Truncate(time.Second)
-	}
 	for _, b := range p.Brakes {
 		if b.Hit && !slices.Contains(r.Brakes, b.Brake) {
 			r.Brakes = append(r.Brakes, b.Brake)
