@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spliosync/spliosync/internal/vfs"
 )
@@ -112,12 +113,21 @@ func (r *reader) fail(err error) error {
 	for _, s := range []error{ErrDamaged, ErrForeign, ErrVersion} {
 		if errors.Is(err, s) {
 			if s == ErrDamaged {
-				err = fmt.Errorf("%w (put back a good one, or move the directory away to start anew)", err)
+				err = fmt.Errorf("%w: %s", err, wayOut(r.path))
 			}
 			return &StateError{Path: r.path, Err: err}
 		}
 	}
 	return fmt.Errorf("diff: read %s: %w", r.path, err)
+}
+
+// wayOut says what to do about a damaged snapshot.
+func wayOut(path string) string {
+	if filepath.Base(path) != currentName {
+		return "discard it, and run again"
+	}
+	return fmt.Sprintf("put back a copy of it that was made after the last run; without one, move the directory %s away and run once with Refresh, which sends every record once more",
+		filepath.Dir(path))
 }
 
 // short turns an early end into damage and passes other read errors.
