@@ -126,8 +126,12 @@ func wayOut(path string) string {
 	if filepath.Base(path) != currentName {
 		return "discard it, and run again"
 	}
-	return fmt.Sprintf("put back a copy of it that was made after the last run; without one, move the directory %s away and run once with Refresh, which sends every record once more",
-		filepath.Dir(path))
+	return "put back a copy of it that was made after the last run, or " + startAnew(filepath.Dir(path))
+}
+
+// startAnew says what is left to do where no snapshot can be used, and what it costs.
+func startAnew(dir string) string {
+	return fmt.Sprintf("move the directory %s away and run once with Refresh, which sends every record once more", dir)
 }
 
 // short turns an early end into damage and passes other read errors.

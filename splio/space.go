@@ -73,8 +73,8 @@ func (s *space) took(bytes, records int64, spooled bool) error {
 	return nil
 }
 
-// full says of a plan that could not be made, because something else has filled
-// the disk meanwhile, where there is no room.
+// full says where there is no room, before anything is sent: something else has
+// filled the disk meanwhile.
 func (j *job) full(err error) error {
 	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
 		return err

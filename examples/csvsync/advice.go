@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"strings"
 
 	"github.com/spliosync/spliosync/diff"
@@ -14,9 +15,18 @@ import (
 )
 
 // inFlags puts flags in the place of what the library calls its settings.
-var inFlags = strings.NewReplacer(
+var inFlags = strings.NewReplacer(flagWords...)
+
+// flagWords are texts of the library, and what they are for somebody who has flags.
+var flagWords = []string{
 	"Run ends its delivery first, Apply does that alone, Discard gives it up",
 	"a run ends its delivery first, -apply does that alone, -discard gives it up",
+	"can not be applied: discard it,", "can not be applied: give it up with -discard,",
+	" or pin it as HostKey", "",
+	"resend the contact, or refresh, to have it sent once more", "to have it sent once more, give -resend a file with its key",
+	"Insert mode is off", "-insert is not given",
+	"in insert mode it would", "with -insert it would",
+	"In insert mode it counts", "With -insert it counts",
 	"Activation.Known makes no sense with Insert", "-known makes no sense with -insert",
 	"ask for that, or choose another Activation.State", "ask for that with -replace, or choose another -state",
 	"raise Activation.MaxFiles, or choose Rows \"changed\"", "choose -rows changed",
@@ -37,7 +47,7 @@ var inFlags = strings.NewReplacer(
 	"KnownHosts: ", "-known-hosts: ",
 	"and Comma is", "and -comma is",
 	"use RejectsOptions.Number", "give its number as -keys-column, in a file without the line of names",
-)
+}
 
 // complain writes an error, one problem a line.
 func complain(w io.Writer, err error) {
@@ -56,6 +66,9 @@ func (j *job) failed(ctx context.Context, stderr io.Writer, err error) int {
 	complain(stderr, err)
 	// A state directory of another universe or key is wrong configuration too.
 	if errors.Is(err, splio.ErrConfig) || errors.Is(err, diff.ErrForeign) || j.upkeep.adopt && errors.Is(err, fs.ErrExist) {
+		if errors.Is(err, diff.ErrForeign) {
+			say(stderr, "a state belongs to one universe and key: give another -state, or the -universe and the mapping's key that it was made for")
+		}
 		say(stderr, "nothing was done; -help explains the flags")
 		return statusConfig
 	}
@@ -67,6 +80,11 @@ func (j *job) failed(ctx context.Context, stderr io.Writer, err error) int {
 	}
 	if errors.Is(err, splio.ErrNoPlan) && j.work.any() {
 		say(stderr, "no plan waits in %s: it was sent, given up or replaced, or none was made there; -plan makes one, -history tells what became of earlier ones", j.activation.State)
+	}
+	if k, ok := errors.AsType[*sftpx.HostKeyError](err); ok && !k.Revoked && len(k.Known) == 0 {
+		if host, port, err := net.SplitHostPort(k.Host); err == nil {
+			say(stderr, "to add the key: \"ssh-keyscan -p %s %s > new\", compare what \"ssh-keygen -lf new\" shows with what the provider states, and append new to the file of -known-hosts", port, host)
+		}
 	}
 	if j.resumable(err) {
 		next := "the next run goes on from here"

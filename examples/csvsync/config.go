@@ -54,6 +54,7 @@ func configure(o *options, args []string) (*job, error) {
 	check(err)
 	if err == nil {
 		check(checkKnown(o, j.activation.Mapping))
+		check(checkKeys(&o.upkeep, j.activation.Mapping))
 	}
 	j.activation.Destination.Custom, err = parseColumns(o.columns)
 	check(err)

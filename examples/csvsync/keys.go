@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -14,6 +16,9 @@ import (
 	"github.com/spliosync/spliosync/mapping/source"
 	"github.com/spliosync/spliosync/splio"
 )
+
+// knownColumn is what to do about the column of -known.
+const knownColumn = "-known-column, or begin the file with a line of names"
 
 // maxShown is how many columns of a file an error names.
 const maxShown = 30
@@ -84,7 +89,7 @@ func checkKnown(o *options, m mapping.Mapping) error {
 	if err != nil {
 		return nil // nor is it a matter of the flags
 	}
-	_, err = keyColumn(o.known, fields, o.knownColumn, "-known-column", m)
+	_, err = keyColumn(o.known, fields, o.knownColumn, knownColumn, m)
 	return err
 }
 
@@ -95,7 +100,7 @@ func knownKeys(name, column string, m mapping.Mapping) iter.Seq2[string, error] 
 		fields, err := src.Fields(context.Background())
 		at := 0
 		if err == nil {
-			at, err = keyColumn(name, fields, column, "-known-column", m)
+			at, err = keyColumn(name, fields, column, knownColumn, m)
 		}
 		if err != nil {
 			yield("", err)
@@ -116,6 +121,41 @@ func knownKeys(name, column string, m mapping.Mapping) iter.Seq2[string, error] 
 	}
 }
 
+// checkKeys looks at the first lines of the files of -resend and -forget-file.
+func checkKeys(u *upkeep, m mapping.Mapping) error {
+	if n, err := strconv.Atoi(u.column); err == nil {
+		if n < 1 {
+			return errors.New("-keys-column: columns count from 1")
+		}
+		return nil
+	}
+	var errs []error
+	for _, f := range []struct{ option, name string }{{"-forget-file", u.forgetFile}, {"-resend", u.resend}} {
+		if f.name != "" {
+			_, err := columnIn(f.option, f.name, u.column, m)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// columnIn names the column of a file that has the keys. What can not be looked at beforehand is left to who reads it.
+func columnIn(option, name, want string, m mapping.Mapping) (string, error) {
+	info, err := os.Stat(name)
+	if err != nil || isPipe(info) {
+		return cmp.Or(want, m.Key.To), nil
+	}
+	fields, err := source.CSVFile(name, source.CSVOptions{}).Fields(context.Background())
+	if err != nil {
+		return cmp.Or(want, m.Key.To), nil // a report need not be UTF-8 all through
+	}
+	at, err := keyColumn(name, fields, want, "-keys-column, or its number where there is no line of names", m)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", option, err)
+	}
+	return fields[at], nil
+}
+
 // keysIn reads the keys of -resend or -forget-file. Such a file may hold more than a CSV file should.
 func (j *job) keysIn(option, name string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
@@ -129,16 +169,10 @@ func (j *job) keysIn(option, name string) iter.Seq2[string, error] {
 		if n, err := strconv.Atoi(j.upkeep.column); err == nil {
 			how.Number = n
 		} else {
-			fields, err := source.CSVFile(name, source.CSVOptions{}).Fields(context.Background())
-			at := 0
-			if err == nil {
-				at, err = keyColumn(name, fields, j.upkeep.column, "-keys-column, or its number where there is no line of names", j.activation.Mapping)
-			}
-			if err != nil {
-				yield("", fmt.Errorf("%s: %w", option, err))
+			if how.Column, err = columnIn(option, name, j.upkeep.column, j.activation.Mapping); err != nil {
+				yield("", err)
 				return
 			}
-			how.Column = fields[at]
 		}
 		for key, err := range splio.ReadRejects(f, how) {
 			if err != nil {

@@ -353,7 +353,7 @@ func TestKnown(t *testing.T) {
 	writeFile(t, known, "id;email\n1;EVE@example.com\n2;ada@example.com\n")
 	b.sync(day1, "-known", known).want(t, statusDone, "1 held back", "2 updated")
 	writeFile(t, known, "id;address\n1;bob@example.com\n")
-	b.sync(day2, "-known", known).want(t, statusConfig, `there is no column "email"`, `-known-column (it has "id", "address")`)
+	b.sync(day2, "-known", known).want(t, statusConfig, `there is no column "email"`, `-known-column, or begin the file with a line of names (it has "id", "address")`)
 	b.sync(day2, "-known", known, "-known-column", "address").want(t, statusDone, "0 held back", "2 unchanged", "1 updated")
 	writeFile(t, known, "email\nada@example.com\n")
 	b.sync(day3, "-known", known, "-insert").want(t, statusConfig, "-known makes no sense with -insert")

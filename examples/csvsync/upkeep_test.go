@@ -63,7 +63,7 @@ func TestForget(t *testing.T) {
 	}
 	b.sync(day2, "-insert").want(t, statusDone, "1 unchanged, 2 inserted")
 	list := b.beside("list.txt", "eve@example.com\n")
-	b.sync("-forget-file", list).want(t, statusFailed, "does not look like one of names", "or its number where there is no line of names")
+	b.sync("-forget-file", list).want(t, statusConfig, "does not look like one of names", "or its number where there is no line of names")
 	b.sync("-forget-file", list, "-keys-column", "1").want(t, statusDone, "1 of 1 contacts forgotten")
 	b.sync("-forget", "no key").want(t, statusFailed, "none of the 1 known keys has the form of a key")
 }
@@ -73,7 +73,7 @@ func TestResend(t *testing.T) {
 	b := newBench(t)
 	b.sync(day1, "-insert").want(t, statusDone)
 	report := b.beside("report.csv", "row,e-mail,why\n2,Bob@example.com,blacklisted\n3,zoe@example.com,unknown\n")
-	b.sync("-resend", report).want(t, statusFailed, `there is no column "email"`, `it has "row", "e-mail", "why"`, "-keys-column")
+	b.sync("-resend", report).want(t, statusConfig, `there is no column "email"`, `it has "row", "e-mail", "why"`, "-keys-column")
 	resend := []string{"-resend", report, "-keys-column", "e-mail", "-resend-most", "1"}
 	b.sync(resend...).want(t, statusDone, "1 of 2 contacts are sent again by the next run")
 	b.sync(day2, "-insert").want(t, statusDone, "2 unchanged, 0 inserted, 1 updated")
@@ -110,6 +110,7 @@ func TestUpkeepFlags(t *testing.T) {
 		{"nor be explained", "-adopt -explain x@y.fr", "take the place of a run"},
 		{"nothing is replaced by a run", "-replace", "-replace is for -adopt"},
 		{"no file has them", "-keys-column x", "-keys-column is for -resend and -forget-file"},
+		{"columns have numbers", "-resend README.md -keys-column 0", "-keys-column: columns count from 1"},
 		{"nobody is meant", "-forget=", "the key is empty"},
 		{"all files at once", "-resend nowhere.csv", "-resend: stat nowhere.csv"},
 		{"all files at once", "-forget-file .", "-forget-file: . is a directory"},
