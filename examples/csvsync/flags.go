@@ -97,7 +97,7 @@ func (o *options) destinationFlags(f *flag.FlagSet) {
 	f.StringVar(&o.identity, "identity", "", "`file` with the private key of the SFTP login, not encrypted")
 	f.StringVar(&o.knownHosts, "known-hosts", "", "`file` with the host key of the SFTP server (default ~/.ssh/known_hosts)")
 	f.BoolVar(&o.direct, "direct", false, "write under the final name at once, for an SFTP server that can not rename: its reader may see a part of a file")
-	f.StringVar(&o.staging, "staging", "", "`directory` on the SFTP server for files that are not complete, on the same file system as the drop\ndirectory, for a reader that takes those too; it must exist (default the drop directory)")
+	f.StringVar(&o.staging, "staging", "", "`directory` on the SFTP server, /dir or /~/dir as in -to, for files that are not complete, where a reader would\ntake those too; it must exist, on the same file system as the drop directory (default that one)")
 	f.StringVar(&o.waiting, "waiting", "report", "what to do when files of earlier runs are still in the drop directory: report them, wait for\nup to an hour until they were taken, or refuse to send more: `policy`")
 	f.DurationVar(&o.waitFor, "wait-for", 0, "with -waiting wait: how long at most, as a `duration` like 90m (default 1h)")
 }
