@@ -76,7 +76,10 @@ func (j *job) doUpkeep(ctx context.Context, stdout io.Writer, bar *progress) (*s
 		if err != nil {
 			return nil, err
 		}
-		say("%d of %d contacts forgotten; the state does not know the others\n", n, given)
+		say("%d of %d contacts forgotten\n", n, given)
+		if n < given {
+			say("the state does not know the others: is a key written as in the segment?\n")
+		}
 		say("Splio was told nothing, and a run whose segment has one of them sends it as new\n")
 	default:
 		n, spent, err := j.activation.Resend(ctx, j.segment, counted(j.keysIn("-resend", u.resend)), u.most)
@@ -85,7 +88,7 @@ func (j *job) doUpkeep(ctx context.Context, stdout io.Writer, bar *progress) (*s
 		}
 		say("%d of %d contacts are sent again by the next run that has them in its segment\n", n, given)
 		if spent > 0 {
-			say("%d are not: they were sent again %d times as they are, so their values are to be mended first\n", spent, u.most)
+			say("%d are not: they were sent again as often as -resend-most allows (%d) as they are, so their values are to be mended first\n", spent, u.most)
 		}
 	}
 	return nil, nil

@@ -57,7 +57,7 @@ func TestForget(t *testing.T) {
 	b.sync(day1, "-insert").want(t, statusDone)
 	gone := b.beside("gone.csv", "name;email\nBob;BOB@example.com\n\nZoe;zoe@example.com\n")
 	o := b.sync("-forget", "ada@example.com", "-forget-file", gone, "-to", "")
-	o.want(t, statusDone, "2 of 3 contacts forgotten", "Splio was told nothing")
+	o.want(t, statusDone, "2 of 3 contacts forgotten\n", "the state does not know the others", "Splio was told nothing")
 	if strings.Contains(o.String(), "@") {
 		t.Errorf("a key is shown: %v", o)
 	}
@@ -77,7 +77,7 @@ func TestResend(t *testing.T) {
 	resend := []string{"-resend", report, "-keys-column", "e-mail", "-resend-most", "1"}
 	b.sync(resend...).want(t, statusDone, "1 of 2 contacts are sent again by the next run")
 	b.sync(day2, "-insert").want(t, statusDone, "2 unchanged, 0 inserted, 1 updated")
-	b.sync(resend...).want(t, statusDone, "0 of 2 contacts", "1 are not: they were sent again 1 times")
+	b.sync(resend...).want(t, statusDone, "0 of 2 contacts", "1 are not: they were sent again as often as -resend-most allows (1)")
 	b.sync(day3, "-insert").want(t, statusDone, "nothing to send")
 	b.sync(append(resend, "-resend-most", "0")...).want(t, statusDone, "1 of 2 contacts")
 	b.sync(append(resend, "-resend-most", "-1")...).want(t, statusFailed)
