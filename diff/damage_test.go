@@ -71,6 +71,10 @@ func refused(t *testing.T, name string, snapshot []byte, dir string, s *diff.Sto
 		if se.Path != filepath.Join(dir, "snapshot.current") && !errors.Is(err, diff.ErrKey) {
 			t.Errorf("%s: %s: the path is %s", name, what, se.Path)
 		}
+		if wayOut := "move the directory " + dir + " away and run once with Refresh, which sends every record once more"; !strings.Contains(err.Error(), wayOut) &&
+			(errors.Is(err, diff.ErrDamaged) || errors.Is(err, diff.ErrKey)) {
+			t.Errorf("%s: %s: no way out in %v", name, what, err)
+		}
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, snapshot) {
 		t.Errorf("%s: the file was altered (%v)", name, err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spliosync/spliosync/internal/vfs"
 )
@@ -151,12 +152,25 @@ func (r *reader) fail(err error) error {
 	for _, s := range []error{ErrDamaged, ErrForeign, ErrVersion} {
 		if errors.Is(err, s) {
 			if s == ErrDamaged {
-				err = fmt.Errorf("%w (put back a good one, or move the directory away to start anew)", err)
+				err = fmt.Errorf("%w: %s", err, wayOut(r.path))
 			}
 			return &StateError{Path: r.path, Err: err}
 		}
 	}
 	return fmt.Errorf("diff: read %s: %w", r.path, err)
+}
+
+// wayOut says what to do about a damaged snapshot.
+func wayOut(path string) string {
+	if filepath.Base(path) != currentName {
+		return "discard it, and run again"
+	}
+	return "put back a copy of it that was made after the last run, or " + startAnew(filepath.Dir(path))
+}
+
+// startAnew says what is left to do where no snapshot can be used, and what it costs.
+func startAnew(dir string) string {
+	return fmt.Sprintf("move the directory %s away and run once with Refresh, which sends every record once more", dir)
 }
 
 // short turns an early end into damage and passes other read errors.

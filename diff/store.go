@@ -153,7 +153,7 @@ func (s *Store) open(name string) (*reader, error) {
 	if r.scope != s.opts.Scope {
 		err = &StateError{s.path(name), fmt.Errorf("%w: it belongs to %q, not to %q", ErrForeign, r.scope, s.opts.Scope)}
 	} else if err = s.needKey(false); err == nil && s.dig.check != r.check {
-		err = &StateError{s.path(name), fmt.Errorf("%w: the snapshot was made with another one: bring that back, or move the directory away to start anew", ErrKey)}
+		err = &StateError{s.path(name), fmt.Errorf("%w: the snapshot was made with another one: bring that back, or %s", ErrKey, startAnew(s.dir))}
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.close())
@@ -192,7 +192,7 @@ func (s *Store) readKey(create bool) ([]byte, error) {
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if !create {
-			return nil, &StateError{s.path(keyName), fmt.Errorf("%w: the file is missing, and without it the snapshot can not be read: put it back, or move the directory away to start anew", ErrKey)}
+			return nil, &StateError{s.path(keyName), fmt.Errorf("%w: the file is missing, and without it the snapshot can not be read: put it back, or %s", ErrKey, startAnew(s.dir))}
 		}
 		secret := make([]byte, keyBytes)
 		rand.Read(secret)
@@ -209,7 +209,7 @@ func (s *Store) readKey(create bool) ([]byte, error) {
 	}
 	secret, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(secret) != keyBytes {
-		return nil, &StateError{s.path(keyName), fmt.Errorf("%w: it does not hold %d bytes in hexadecimal: put the right one back, or move the directory away to start anew", ErrKey, keyBytes)}
+		return nil, &StateError{s.path(keyName), fmt.Errorf("%w: it does not hold %d bytes in hexadecimal: put the right one back, or %s", ErrKey, keyBytes, startAnew(s.dir))}
 	}
 	return secret, nil
 }

@@ -299,6 +299,9 @@ func (b *binder) checkSegment() {
 		if len(b.segment) == 1 && strings.ContainsAny(b.segment[0], ";,\t|") {
 			hints = append(hints, "its only field has a separator in its name: is the separator right?")
 		}
+		if len(hints) == 0 && len(missing) > 1 && len(missing) == len(b.froms) {
+			hints = append(hints, "none of those that are mapped is there: does it begin with the names of its fields?")
+		}
 		hint := ""
 		if len(hints) > 0 {
 			hint = " (" + strings.Join(hints, ", ") + ")"

@@ -30,6 +30,8 @@ func TestBindProblems(t *testing.T) {
 		{"empty custom name", m{Key: key, Custom: []string{""}}, segment, destination(), []string{"custom[0]: no From", "custom[0]: no To"}},
 		{"all missing fields at once", with(f{From: "a", To: "firstname"}, f{From: "b", To: "language"}), segment, destination(),
 			[]string{`segment: none of its 4 fields is named "a", "b"`}},
+		{"nothing is there", with(f{From: "a", To: "firstname"}), []string{"lea@example.com", "Lea"}, destination(),
+			[]string{`none of its 2 fields is named "mail", "a" (none of those that are mapped is there: does it begin with the names of its fields?)`}},
 		{"missing but for the case", with(f{From: "First", To: "firstname"}), segment, destination(), []string{`named "First" (it has "first")`}},
 		{"the separator", with(), []string{"mail;first;x"}, destination(), []string{"is the separator right?"}},
 		{"a field twice", with(), []string{"mail", "x", "mail"}, destination(), []string{`segment: more than one of its fields is named "mail"`}},

@@ -42,11 +42,19 @@ func Parse(data []byte) (Mapping, error) {
 	var m Mapping
 	if err := json.Unmarshal(data, &m); err != nil {
 		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return Mapping{}, parseError(data, w.begins[int(wrong.Offset)], fmt.Sprintf("%s is %s, want %s", wrong.Field, wrong.Value, wanted(wrong.Type.Kind().String())))
+			return Mapping{}, parseError(data, w.begins[int(wrong.Offset)], fmt.Sprintf("%s is %s, want %s%s", wrong.Field, wrong.Value, wanted(wrong.Type.Kind().String()), example(strings.Contains(wrong.Field, "transforms"))))
 		}
 		return Mapping{}, fmt.Errorf("mapping: %w", err)
 	}
 	return m, nil
+}
+
+// example shows how transforms are written, where that went wrong.
+func example(ofTransforms bool) string {
+	if !ofTransforms {
+		return ""
+	}
+	return `, as in "transforms": [{"name": "trim"}, {"name": "map", "values": {"f": "1"}, "else": "0"}]`
 }
 
 // wanted is the JSON word for a kind of Go type.
@@ -159,7 +167,7 @@ func (w *walker) object(kind string) error {
 		switch {
 		// An object where there should be none is left to package json, which tells its type.
 		case names != nil && !slices.Contains(names, name):
-			return parseError(w.data, begin, fmt.Sprintf("unknown member %q of a %s: one of %s", name, kind, quoted(names)))
+			return parseError(w.data, begin, fmt.Sprintf("unknown member %q of a %s: one of %s%s", name, kind, quoted(names), example(kind == "transform")))
 		case seen[name] > 0 && (names != nil || kind == "values"):
 			return parseError(w.data, begin, fmt.Sprintf("member %q a second time", name))
 		}

@@ -67,6 +67,8 @@ func TestParseErrors(t *testing.T) {
 		{"unknown member", "{\n \"keys\": {}}", `line 2, column 2: unknown member "keys" of a mapping`},
 		{"unknown member of a field", `{"fields": [{"from": "a"}, {"form": "b"}]}`, `line 1, column 29: unknown member "form" of a field`},
 		{"unknown member of a transform", `{"key": {"transforms": [{"n": "trim"}]}}`, `line 1, column 26: unknown member "n" of a transform`},
+		{"a transform by its name alone", `{"key": {"transforms": ["trim"]}}`, `line 1, column 25: key.transforms is string, want an object, as in "transforms": [{"name": "trim"}`},
+		{"an example where a member is unknown", `{"key": {"transforms": [{"trim": true}]}}`, `"fail", "start", "length", "pattern", "with", "func", "version", as in "transforms": [{"name": "trim"}`},
 		{"parameter of another transform", `{"key": {"transforms": [{"pattern": "a", "name": "trim"}]}}`, `line 1, column 26: the transform "trim" takes no pattern`},
 		{"parameter of another transform, zero", `{"key": {"transforms": [{"name": "hash", "start": 0}]}}`, `line 1, column 42: the transform "hash" takes no start`},
 		{"a value twice", `{"key": {"transforms": [{"name": "map", "values": {"a": "b", "a": "c"}}]}}`, `line 1, column 62: member "a" a second time`},

@@ -115,7 +115,7 @@ func TestRefusals(t *testing.T) {
 		{name: "first write refused", hook: refuse("write", 1, full), body: content, says: "quota exceeded"},
 		{name: "close refused", reason: "a quota may be enforced there", hook: refuse("close", 0, full), body: content, says: `close "/drop/a.part"`},
 		{name: "rename refused", hook: refuse("rename", 0, failure), body: content, says: `rename "/drop/a.part" to "/drop/a.csv"`},
-		{name: "rename not permitted", hook: refuse("rename", 0, fs.ErrPermission), body: content, want: fs.ErrPermission, says: `rename "/drop/a.part"`},
+		{name: "rename not permitted", hook: refuse("rename", 0, fs.ErrPermission), body: content, want: fs.ErrPermission, says: "permission denied (ask for the right to rename; for a server that can not, there is Config.Direct"},
 		{name: "rename unsupported", hook: refuse("rename", 0, errors.ErrUnsupported), body: content, want: errors.ErrUnsupported, says: `rename "/drop/a.part"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -33,6 +33,9 @@ func (d Dir) Put(ctx context.Context, name, temp string, body *io.SectionReader)
 	}
 	defer root.Close()
 	if err := putLocal(ctx, root, name, temp, body); err != nil {
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			err = fmt.Errorf("its disk is full: make room: %w", err)
+		}
 		return fmt.Errorf("sftpx: put %q into directory %q: %w", name, string(d), err)
 	}
 	return nil

@@ -32,7 +32,7 @@ func (u *upload) rename(size int64) error {
 		}
 		return fmt.Errorf("rename %q: %w (%w)", u.temp, taken, err)
 	}
-	return &refusedError{fmt.Errorf("rename %q to %q: %w", u.temp, u.name, err)}
+	return &refusedError{fmt.Errorf("rename %q to %q: %w (ask for the right to rename; for a server that can not, there is Config.Direct, with which a reader may see a part of a file; for temporary files in another directory, Config.Staging)", u.temp, u.name, err)}
 }
 
 // published looks at a file that the server has confirmed. From here on only what is seen to be wrong is a failure: not to be allowed to look is

@@ -267,7 +267,7 @@ func (a Activation) open(ctx context.Context) (_ *job, err error) {
 		return nil, fmt.Errorf("splio: open the state directory: %w", err)
 	}
 	if err := j.openStore(ctx); err != nil {
-		return nil, errors.Join(err, j.fs.Close())
+		return nil, errors.Join(j.full(err), j.fs.Close())
 	}
 	return j, nil
 }

@@ -36,6 +36,16 @@ func wrong(err error) error {
 	return fmt.Errorf("splio: %w:\n%w", ErrConfig, err)
 }
 
+// pending refuses what takes a state without a plan that is released or on its way.
+func (j *job) pending(m *manifest) error {
+	what := ""
+	if j.dry {
+		what = " no preview is possible before that plan has an end:"
+	}
+	return fmt.Errorf("splio: %s: %w (plan %s is %s):%s Run ends its delivery first, Apply does that alone, Discard gives it up",
+		j.State, ErrPending, m.Plan, m.State, what)
+}
+
 // CellError says which cell a [Writer] refused and why, and never what is in it.
 type CellError struct {
 	Row    int64  // data row, counted from 1

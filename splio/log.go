@@ -115,7 +115,7 @@ func (j *job) makePlan(ctx context.Context, mapper *mapping.Mapper, src mapping.
 	began := time.Now()
 	m, err := j.plan(ctx, mapper, src)
 	if err != nil {
-		return nil, err
+		return nil, j.full(err)
 	}
 	j.watch.end(ctx)
 	r, level, message := &m.Report, slog.LevelInfo, "plan made"

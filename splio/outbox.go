@@ -143,7 +143,7 @@ func seal(kind string, body []byte) []byte {
 }
 
 // errSealed is that a sealed file is not what was written.
-var errSealed = fmt.Errorf("%w (put back a good one, or move it away, for a plan with the whole outbox, and run once with Refresh)", diff.ErrDamaged)
+var errSealed = fmt.Errorf("%w (put back a good one, or move it away, for a plan with the whole outbox, and run once with Refresh, which sends every contact once more)", diff.ErrDamaged)
 
 // unseal reads a sealed file. A missing one is fs.ErrNotExist; one that can not
 // be used is a diff.StateError.

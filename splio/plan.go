@@ -141,7 +141,7 @@ func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 			return nil, err
 		}
 	case m.State != Ready && m.State != Braked:
-		return nil, fmt.Errorf("splio: %s: %w (plan %s is %s)", j.State, ErrPending, m.Plan, m.State)
+		return nil, j.pending(m)
 	default:
 		if err := j.owned(m); err != nil {
 			return nil, err

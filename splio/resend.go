@@ -3,7 +3,6 @@ package splio
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"log/slog"
 
@@ -66,7 +65,7 @@ func (a Activation) alter(ctx context.Context, change func(*job) error) (err err
 			return err
 		}
 		if m.State == Released || m.State == Applying {
-			return fmt.Errorf("splio: %s: %w (plan %s is %s)", j.State, ErrPending, m.Plan, m.State)
+			return j.pending(m)
 		}
 		if err := j.discard(ctx, m); err != nil {
 			return err

@@ -3,6 +3,8 @@ package splio
 import (
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 )
 
 // Disk space is looked at once for each so many bytes of text.
@@ -69,4 +71,17 @@ func (s *space) took(bytes, records int64, spooled bool) error {
 			free>>20, s.job.State, int64(need)>>20, int64(float64(s.total)*perByte))
 	}
 	return nil
+}
+
+// full says where there is no room, before anything is sent: something else has
+// filled the disk meanwhile.
+func (j *job) full(err error) error {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return err
+	}
+	dir := j.State
+	if j.dry {
+		dir = os.TempDir()
+	}
+	return fmt.Errorf("splio: the disk with %s is full: make room; nothing was sent, and the state remembers what it did: %w", dir, err)
 }

@@ -74,7 +74,7 @@ func TestWrongConfiguration(t *testing.T) {
 		}, {
 			name:     "names that can not be",
 			flags:    []string{"-universe", "a b", "-subsequence", "c_d"},
-			messages: []string{`Universe "a b"`, `Subsequence "c_d"`},
+			messages: []string{`-universe "a b"`, `-subsequence "c_d"`},
 		}, {
 			name:     "mapping missing",
 			flags:    []string{"-mapping", "nowhere.json"},
@@ -138,7 +138,7 @@ func TestWrongConfiguration(t *testing.T) {
 		}, {
 			name:     "known hosts that are not there",
 			flags:    []string{"-to", "sftp://user@example.com/drop", "-password-file", password, "-known-hosts", "nowhere"},
-			messages: []string{"KnownHosts: open nowhere"},
+			messages: []string{"-known-hosts: open nowhere"},
 		}, {
 			name:     "a login for a directory",
 			flags:    []string{"-password-file", password},

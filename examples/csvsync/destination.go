@@ -19,19 +19,26 @@ func openTransport(o *options) (splio.Transport, error) {
 		if o.knownHosts != "" || o.passwordFile != "" || o.identity != "" {
 			return nil, errors.New("-known-hosts, -password-file and -identity are for SFTP: -to names a directory")
 		}
+		if o.direct || o.staging != "" {
+			return nil, errors.New("-direct and -staging are for SFTP: -to names a directory")
+		}
 		return sftpx.Dir(o.to), nil
 	}
 	cfg, err := parseURL(o.to)
 	if err != nil {
 		return nil, err
 	}
-	var errs [3]error
+	cfg.Direct, cfg.Staging = o.direct, remoteDir(o.staging)
+	var errs [4]error
 	if o.passwordFile == "" && o.identity == "" {
 		errs[0] = errors.New("-password-file or -identity is needed to log in by SFTP")
 	}
 	cfg.Password, errs[0] = readSecret("-password-file", o.passwordFile, errs[0])
 	cfg.PrivateKey, errs[1] = readSecret("-identity", o.identity, nil)
 	cfg.KnownHosts, errs[2] = knownHosts(o.knownHosts, cfg.Addr)
+	if o.direct && o.staging != "" {
+		errs[3] = errors.New("-direct writes no other file than the final one: leave -staging out")
+	}
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,6 @@ func (j *job) explainContact(ctx context.Context, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(stdout, e)
+	_, err = fmt.Fprintln(stdout, inFlags.Replace(e.String()))
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -262,4 +263,18 @@ func (b *bench) read(name string) string {
 		b.t.Fatal(err)
 	}
 	return string(data)
+}
+
+func readText(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func flagNames(g flagGroup) (names []string) {
+	g.flags.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	return names
 }

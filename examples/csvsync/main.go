@@ -10,11 +10,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
-	"github.com/spliosync/spliosync/diff"
-	"github.com/spliosync/spliosync/sftpx"
 	"github.com/spliosync/spliosync/splio"
 )
 
@@ -47,52 +44,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	var j *job
 	if err == nil {
-		j, err = configure(opts)
+		j, err = configure(opts, args)
 	}
-	if j != nil {
-		j.args = args
-	}
-	wrong := err != nil
-	if !wrong {
-		err = j.execute(ctx, stdout, stderr)
-	}
-	if err == nil {
-		return statusDone
-	}
-	complain(stderr, err)
-	// A state directory of another universe or key is wrong configuration too.
-	if wrong || errors.Is(err, splio.ErrConfig) || errors.Is(err, diff.ErrForeign) {
-		complain(stderr, errors.New("nothing was done; -help explains the flags"))
+	if err != nil {
+		complain(stderr, err)
+		say(stderr, "nothing was done; -help explains the flags")
 		return statusConfig
 	}
-	if _, braked := errors.AsType[*splio.BrakeError](err); braked {
-		for _, line := range j.goOn() {
-			fmt.Fprintln(stderr, "csvsync:", line)
-		}
-		return statusBraked
+	if err = j.execute(ctx, stdout, stderr); err != nil {
+		return j.failed(ctx, stderr, err)
 	}
-	if j.resumable(err) {
-		next := "the next run goes on from here"
-		if _, ok := errors.AsType[*sftpx.HostKeyError](err); ok || errors.Is(err, sftpx.ErrLogin) {
-			next = "mend this before the next run, which goes on from here" // many refused logins may lock an account
-		}
-		complain(stderr, errors.New("nothing was forgotten: "+next))
-	}
-	if ctx.Err() != nil {
-		if j.dryRun {
-			complain(stderr, errors.New("stopped: nothing was changed"))
-			return statusFailed
-		}
-		fmt.Fprintf(stderr, "csvsync: stopped; to go on now, run the same command again:\ncsvsync:   %s\n", j.same())
-	}
-	return statusFailed
-}
-
-// complain writes an error, one problem a line.
-func complain(w io.Writer, err error) {
-	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(w, "csvsync:", strings.TrimSpace(line))
-	}
+	return statusDone
 }
 
 // execute does the run, or its preview, and reports.
@@ -111,6 +73,8 @@ func (j *job) execute(ctx context.Context, stdout, stderr io.Writer) (err error)
 		j.activation.OnRejection = found.add
 	}
 	switch {
+	case j.upkeep.any():
+		report, err = j.doUpkeep(ctx, stdout, bar)
 	case j.work.any():
 		report, err = j.onPlan(ctx, stdout, bar)
 	case j.work.make:
@@ -127,9 +91,12 @@ func (j *job) execute(ctx context.Context, stdout, stderr io.Writer) (err error)
 	if c, ok := j.transport.(io.Closer); ok {
 		err = errors.Join(err, c.Close())
 	}
-	err = j.writeBeside(report, err)
+	err = j.writeBeside(ctx, report, err)
 	if report != nil && !j.quiet {
 		_, braked := errors.AsType[*splio.BrakeError](err)
+		if j.upkeep.adopt {
+			printAdopted(stdout, report, found)
+		}
 		printReport(stdout, report, found, j.dryRun, !j.dryRun && !j.work.make && !braked)
 		if j.work.make && err == nil {
 			fmt.Fprintf(stdout, "the plan waits, and the next run replaces it; to send it:\n  %s\n", j.command("-apply"))
@@ -142,11 +109,13 @@ func (j *job) execute(ctx context.Context, stdout, stderr io.Writer) (err error)
 }
 
 // planned says whether the report is that of a new plan, delivered or not.
-func (j *job) planned(r *splio.Report) bool { return r != nil && (j.dryRun || r.Plan != "") }
+func (j *job) planned(r *splio.Report) bool {
+	return r != nil && (j.dryRun || j.upkeep.adopt || r.Plan != "")
+}
 
 // writeBeside writes the files that a run, which ended with err, leaves beside what it sends.
-func (j *job) writeBeside(report *splio.Report, err error) error {
-	var errs [2]error
+func (j *job) writeBeside(ctx context.Context, report *splio.Report, err error) error {
+	var errs [3]error
 	if j.rejects != nil {
 		errs[0] = j.rejects.finish(j.planned(report))
 		if _, serr := os.Stat(j.rejects.name); !j.planned(report) && serr == nil {
@@ -155,6 +124,9 @@ func (j *job) writeBeside(report *splio.Report, err error) error {
 	}
 	if j.report != "" && report != nil {
 		errs[1] = writeReport(j.report, report)
+	}
+	if j.view.name != "" && j.planned(report) && !j.upkeep.adopt {
+		errs[2] = j.writeView(ctx, report)
 	}
 	beside := errors.Join(errs[:]...)
 	if err == nil && beside != nil {
@@ -165,9 +137,3 @@ func (j *job) writeBeside(report *splio.Report, err error) error {
 
 // errBeside: nothing is wrong but a file for people.
 var errBeside = errors.New("the run succeeded, but not all was written")
-
-// resumable says that running again is all there is to do.
-func (j *job) resumable(err error) bool {
-	_, state := errors.AsType[*diff.StateError](err)
-	return !j.dryRun && j.explain == nil && !state && !errors.Is(err, diff.ErrLocked) && !errors.Is(err, errBeside) && !errors.Is(err, splio.ErrNoPlan)
-}

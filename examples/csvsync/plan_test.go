@@ -124,7 +124,7 @@ func TestPlanFlags(t *testing.T) {
 		{"as many as usual is no limit", "-brake rows=1x", "more than 1x"},
 		{"a number", "-brake minimum=few", "minimum is a number"},
 		{"a policy", "-waiting never", "none of report, wait and refuse"},
-		{"a number of plans", "-retain -1", "Activation.Retain is negative"},
+		{"a number of plans", "-retain -1", "-retain is negative"},
 	} {
 		b.sync(strings.Fields(tt.flags)...).want(t, statusConfig, tt.message)
 	}
@@ -172,7 +172,7 @@ func TestCommand(t *testing.T) {
 
 // The defaults that the flags and the README state are those of the library.
 func TestBrakeDefaults(t *testing.T) {
-	all := "shrunk=20%,left=20%,inserted=30%,changed=50%,rejected=20%,column-changed=50%,column-invalid=50%,size=50%,rows=10x,minimum=100"
+	all := "shrunk=20%,left=20%,deleted=5%,inserted=30%,changed=50%,rejected=20%,column-changed=50%,column-invalid=50%,size=50%,rows=10x,minimum=100"
 	stated, err := parseBrakes(all)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spliosync/spliosync/mapping"
 	"github.com/spliosync/spliosync/mapping/source"
@@ -79,41 +78,4 @@ func (r *rejectsFile) wrap(err error) error {
 		return nil
 	}
 	return fmt.Errorf("write the rejects: %w", err)
-}
-
-// checkRejects refuses a place where the file can not be, or where it would take that of another one.
-func checkRejects(o *options) error {
-	if o.rejects == "" {
-		return nil
-	}
-	var errs []error
-	if dir, err := os.Stat(filepath.Dir(o.rejects)); err != nil || !dir.IsDir() {
-		errs = append(errs, fmt.Errorf("-rejects: %s is not a directory", filepath.Dir(o.rejects)))
-	}
-	info, err := os.Stat(o.rejects)
-	if err == nil && !info.Mode().IsRegular() {
-		errs = append(errs, fmt.Errorf("-rejects: %s is not a file", o.rejects))
-	}
-	if drop, err := os.Stat(o.to); err == nil && sameFile(o.to, drop, filepath.Dir(o.rejects)) {
-		errs = append(errs, fmt.Errorf("-rejects: %s is the drop directory, whose files are taken: choose another one", filepath.Dir(o.rejects)))
-	}
-	for _, other := range []struct{ flag, name string }{
-		{"-segment", o.segment}, {"-mapping", o.mapping}, {"-report", o.report},
-		{"-known", o.known}, {"-password-file", o.passwordFile}, {"-identity", o.identity}, {"-known-hosts", o.knownHosts},
-	} {
-		if other.name != "" && sameFile(o.rejects, info, other.name) {
-			errs = append(errs, fmt.Errorf("-rejects and %s name the same file, which would be lost", other.flag))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// sameFile says whether two names mean one file, which may not exist. info is that of a, or nil.
-func sameFile(a string, info fs.FileInfo, b string) bool {
-	if other, err := os.Stat(b); err == nil && info != nil {
-		return os.SameFile(info, other)
-	}
-	a, aerr := filepath.Abs(a)
-	b, berr := filepath.Abs(b)
-	return aerr == nil && berr == nil && a == b
 }

@@ -207,7 +207,7 @@ func breakDelivery(b *bench) {
 	}
 	b.setSegment("email,first_name,points\nada@example.com,Ada,1\n")
 	o := options{segment: b.segment, mapping: b.mapping, universe: "acme", subsequence: "crm", state: b.state, to: b.drop}
-	j, err := configure(&o)
+	j, err := configure(&o, nil)
 	if err != nil {
 		b.t.Fatal(err)
 	}

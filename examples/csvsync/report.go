@@ -1,13 +1,9 @@
 package main
 
 import (
-	"cmp"
-	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spliosync/spliosync/mapping"
@@ -63,12 +59,7 @@ func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun, sending
 	}
 	fmt.Fprintf(w, "read %d: %d rejected, %d duplicate, %d held back, %d unchanged, %d inserted, %d updated\n",
 		r.Read, r.Rejected, r.Duplicate, r.HeldBack, r.Unchanged, r.Inserted, r.Updated)
-	if r.Left > 0 {
-		fmt.Fprintf(w, "left the segment: %d (nothing is sent about them)\n", r.Left)
-	}
-	if r.Uncertain > 0 {
-		fmt.Fprintf(w, "not in the segment, but maybe not gone: %d\n", r.Uncertain)
-	}
+	printLeft(w, r)
 	for _, c := range r.Columns {
 		if c.Added && !r.First {
 			fmt.Fprintf(w, "attribute %s is new: %d contacts sent before have a value in it\n", c.Name, c.Changed)
@@ -77,20 +68,14 @@ func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun, sending
 	if len(r.Dropped) > 0 {
 		fmt.Fprintf(w, "attributes that are not mapped any more: %s\n", strings.Join(r.Dropped, ", "))
 	}
-	for _, c := range r.Rejections {
-		what := "record"
-		if c.Field != "" {
-			what = fmt.Sprintf("field %q", c.Field)
-		}
-		fmt.Fprintf(w, "%s %d: %s: %s%s\n", c.Action, c.Count, what, c.Reason, found.of(c))
-	}
-	if len(r.Unverified) > 0 {
-		fmt.Fprintf(w, "make sure that the universe has these custom attributes, or Splio skips the file: %s\n", strings.Join(r.Unverified, ", "))
-	}
+	printFound(w, r, found)
 	for _, b := range r.Brakes {
 		if b.Hit && dryRun { // in a run, the error says it
 			fmt.Fprintf(w, "a brake: %s\n", b)
 		}
+	}
+	for _, doubt := range r.Doubts {
+		fmt.Fprintf(w, "to be settled with Splio: %s\n", doubt)
 	}
 	if len(r.Waiting) > 0 {
 		fmt.Fprintf(w, "files of earlier runs that nobody has taken yet: %s\n", strings.Join(r.Waiting, ", "))
@@ -102,6 +87,40 @@ func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun, sending
 		fmt.Fprintln(w, "nothing to send")
 	}
 	printFiles(w, r, sending)
+}
+
+// printFound writes what was found wrong with values, and what nobody has verified.
+func printFound(w io.Writer, r *splio.Report, found firstLines) {
+	for _, c := range r.Rejections {
+		what := "record"
+		if c.Field != "" {
+			what = fmt.Sprintf("field %q", c.Field)
+		}
+		fmt.Fprintf(w, "%s %d: %s: %s%s\n", c.Action, c.Count, what, c.Reason, found.of(c))
+	}
+	if len(r.Unverified) > 0 {
+		fmt.Fprintf(w, "make sure that the universe has these custom attributes, or Splio skips the file: %s\n", strings.Join(r.Unverified, ", "))
+	}
+}
+
+// printLeft writes what is done about those who left the segment.
+func printLeft(w io.Writer, r *splio.Report) {
+	if r.Left > 0 {
+		what := "nothing is sent about them"
+		switch {
+		case r.Deleted > 0:
+			what = fmt.Sprintf("%d to be deleted", r.Deleted)
+		case r.LeftRows > 0:
+			what = fmt.Sprintf("%d rows are sent about them", r.LeftRows)
+		}
+		fmt.Fprintf(w, "left the segment: %d (%s)\n", r.Left, what)
+	}
+	if r.LeftSkipped != "" {
+		fmt.Fprintln(w, r.LeftSkipped)
+	}
+	if r.Uncertain > 0 {
+		fmt.Fprintf(w, "not in the segment, but maybe not gone: %d\n", r.Uncertain)
+	}
 }
 
 func printFiles(w io.Writer, r *splio.Report, sending bool) {
@@ -120,25 +139,17 @@ func printFiles(w io.Writer, r *splio.Report, sending bool) {
 	}
 }
 
-// writeReport replaces the file name, whole or not at all.
-func writeReport(name string, r *splio.Report) (err error) {
+// writeReport writes the report as JSON.
+func writeReport(name string, r *splio.Report) error {
 	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	temp := name + "." + rand.Text() + ".tmp"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return fmt.Errorf("write the report: %w", err)
-	}
-	_, err = f.Write(append(data, '\n'))
-	err = cmp.Or(err, f.Sync())
-	err = cmp.Or(err, f.Close())
 	if err == nil {
-		err = os.Rename(temp, name)
+		err = replaceFile(name, 0o644, func(w io.Writer) error {
+			_, err := w.Write(append(data, '\n'))
+			return err
+		})
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("write the report: %w", err), os.Remove(temp))
+		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
 }

@@ -301,12 +301,12 @@ func TestFailures(t *testing.T) {
 				}
 			},
 			status:   statusFailed,
-			messages: []string{"snapshot.current", "damaged"},
+			messages: []string{"snapshot.current", "damaged", "put back a copy of it", "move the directory ", "run once with -refresh, which sends every record once more"},
 		}, {
 			name: "report can not be written",
 			spoil: func(t *testing.T, b *bench) func() {
 				name := b.report
-				b.report = b.drop
+				b.report = filepath.Join(filepath.Dir(name), strings.Repeat("r", 250))
 				return func() { b.report = name }
 			},
 			status:   statusFailed,
@@ -353,9 +353,10 @@ func TestKnown(t *testing.T) {
 	writeFile(t, known, "id;email\n1;EVE@example.com\n2;ada@example.com\n")
 	b.sync(day1, "-known", known).want(t, statusDone, "1 held back", "2 updated")
 	writeFile(t, known, "id;address\n1;bob@example.com\n")
-	b.sync(day2, "-known", known).want(t, statusFailed, `there is no column "email"`)
+	b.sync(day2, "-known", known).want(t, statusConfig, `there is no column "email"`, `-known-column, or begin the file with a line of names (it has "id", "address")`)
 	b.sync(day2, "-known", known, "-known-column", "address").want(t, statusDone, "0 held back", "2 unchanged", "1 updated")
-	b.sync(day3, "-known", known, "-insert").want(t, statusConfig, "Known makes no sense with Insert")
+	writeFile(t, known, "email\nada@example.com\n")
+	b.sync(day3, "-known", known, "-insert").want(t, statusConfig, "-known makes no sense with -insert")
 }
 
 func TestDuplicates(t *testing.T) {
