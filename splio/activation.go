@@ -48,7 +48,8 @@ type Activation struct {
 	// Splio: the sub-sequence must only update, and ignores other rows.
 	Insert bool
 
-	// Known yields the keys that exist in Splio, such as those of an export.
+	// Known yields the keys that exist in Splio, such as those of an export, which
+	// [ReadKeys] reads.
 	// Then, with Insert off, records that are new and not among them are held
 	// back instead of being sent, and looked at again in the next run. It is
 	// read once a run.

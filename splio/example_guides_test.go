@@ -55,7 +55,7 @@ func guideAdopt(ctx context.Context, activation splio.Activation, lastSent mappi
 		return err
 	}
 	defer export.Close()
-	activation.Known = splio.ReadRejects(export, splio.RejectsOptions{Column: "email"}) // reads the keys of any CSV file
+	activation.Known = splio.ReadKeys(export, splio.KeysOptions{Column: "email"}) // of any CSV file
 	report, err := activation.Adopt(ctx, lastSent, false)
 	if err != nil {
 		return err

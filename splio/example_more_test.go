@@ -88,7 +88,7 @@ func ExampleActivation_Resend() {
 	}
 
 	report := strings.NewReader("line;email;reason\n3;user1@example.net;unavailable\n")
-	keys := splio.ReadRejects(report, splio.RejectsOptions{Column: "email"})
+	keys := splio.ReadKeys(report, splio.KeysOptions{Column: "email"})
 	marked, spent, err := activation.Resend(ctx, segment, keys, 2) // each at most twice, as long as it does not change
 	if err != nil {
 		log.Fatal(err)
