@@ -18,7 +18,7 @@ import (
 	"github.com/spliosync/spliosync/splio"
 )
 
-// crm is a segment: in a program, source.CSVFile or source.SQL.
+// crm is a segment: in a program, source.CSVFile or source.Query.
 func crm(records ...map[string]any) mapping.Source {
 	return source.Maps([]string{"email", "first_name", "points"}, func(yield func(map[string]any, error) bool) {
 		for _, r := range records {

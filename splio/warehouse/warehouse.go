@@ -79,7 +79,7 @@ func (s *Segment) Fields(ctx context.Context) ([]string, error) {
 }
 
 // Records yields all records of the segment, in the order of Options.OrderBy, as
-// source.SQL does.
+// source.Rows does.
 func (s *Segment) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
 	return func(yield func(*mapping.Record, error) bool) {
 		rows, err := s.segment("").Rows(ctx, s.db, s.o.Dialect)
@@ -87,7 +87,7 @@ func (s *Segment) Records(ctx context.Context) iter.Seq2[*mapping.Record, error]
 			yield(nil, err)
 			return
 		}
-		source.SQL(rows).Records(ctx)(yield)
+		source.Rows(rows).Records(ctx)(yield)
 	}
 }
 
