@@ -3,6 +3,7 @@ package splio
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"strconv"
@@ -238,6 +239,17 @@ func (e *BrakeError) Error() string {
 	}
 	b.WriteString("mend the segment and run again; or, when it is right as it is, release this plan")
 	return b.String()
+}
+
+// LogValue is the error in one line, for log/slog: the plan, and the brakes with "; "
+// between them. It holds neither a value nor a path. An error that wraps this one has
+// no such form: find this one by errors.AsType.
+func (e *BrakeError) LogValue() slog.Value {
+	brakes := make([]string, len(e.Readings))
+	for i, r := range e.Readings {
+		brakes[i] = r.String()
+	}
+	return slog.GroupValue(slog.String("plan", e.Plan), slog.String("brakes", strings.Join(brakes, "; ")))
 }
 
 // brakeError is the error of a plan that has hit brakes.

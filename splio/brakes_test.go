@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math"
 	"slices"
@@ -323,5 +324,18 @@ func TestBrakeReadingJSON(t *testing.T) {
 	got, err := json.Marshal(splio.BrakeReading{Brake: splio.BrakeColumnInvalid, Column: "points", Count: 3, Total: 4, Share: 0.75, Limit: 0.5, Hit: true})
 	if want := `{"brake":"column-invalid","column":"points","count":3,"total":4,"share":0.75,"limit":0.5,"hit":true}`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+func TestBrakeErrorInALog(t *testing.T) {
+	var out strings.Builder
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	braked := &splio.BrakeError{Plan: "P1", Readings: []splio.BrakeReading{
+		{Brake: splio.BrakeShrunk, Count: 4, Total: 10, Share: 0.6, Limit: 0.2, Hit: true},
+		{Brake: splio.BrakeColumnChanged, Column: "points", Count: 9, Total: 10, Share: 0.9, Limit: 0.5, Hit: true},
+	}}
+	log.Error("look", "braked", braked)
+	if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "braked.plan=P1 braked.brakes=\"shrunk: ") || !strings.Contains(got, `; column-changed \"points\": `) {
+		t.Errorf("logged %s", got)
 	}
 }

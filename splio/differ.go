@@ -77,7 +77,7 @@ type Comparison interface {
 
 	// Feed returns a function that puts records, as [diff.Feed.Put] does. Each is
 	// used from one goroutine. When the differ takes another key for that of the
-	// record, the error matches [ErrKeyForm], and the record was taken as rejected.
+	// record, the error matches [diff.ErrKeyForm], and the record was taken as rejected.
 	Feed() func(seq int64, key []byte, cells [][]byte) error
 
 	Compare(ctx context.Context) (*diff.Summary, error)
@@ -86,10 +86,6 @@ type Comparison interface {
 	Stage(ctx context.Context) (id string, err error)
 	Close() error
 }
-
-// ErrKeyForm is what the feed of a [Comparison] returns for a key that is not the
-// one that the differ knows the record by.
-var ErrKeyForm = errors.New("the differ and the mapping disagree about the form of the key")
 
 // ReasonKeyForm is the reason of a record whose key the engine of a [Differ] and
 // the mapping bring into different forms, so that the engine would compare it with

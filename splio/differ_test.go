@@ -184,7 +184,7 @@ func (r *engineRun) Feed() func(int64, []byte, [][]byte) error {
 	return func(seq int64, key []byte, cells [][]byte) error {
 		return r.e.do(func() error {
 			if strings.HasPrefix(string(key), "odd") {
-				return errors.Join(feed.Put(seq, key, nil), splio.ErrKeyForm)
+				return errors.Join(feed.Put(seq, key, nil), diff.ErrKeyForm)
 			}
 			return feed.Put(seq, key, cells)
 		})

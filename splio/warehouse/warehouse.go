@@ -154,16 +154,7 @@ type comparison struct{ *sqldiff.Run }
 
 func (c comparison) Candidates() mapping.Source { return candidates{c.Run} }
 
-func (c comparison) Feed() func(int64, []byte, [][]byte) error {
-	feed := c.Run.Feed()
-	return func(seq int64, key []byte, cells [][]byte) error {
-		err := feed.Put(seq, key, cells)
-		if errors.Is(err, sqldiff.ErrKeyForm) {
-			return fmt.Errorf("warehouse: record %d: %w", seq, splio.ErrKeyForm)
-		}
-		return err
-	}
-}
+func (c comparison) Feed() func(int64, []byte, [][]byte) error { return c.Run.Feed().Put }
 
 // candidates are the records of a run that have to be rendered.
 type candidates struct{ run *sqldiff.Run }
