@@ -55,8 +55,7 @@
 //
 //	if braked, ok := errors.AsType[*splio.BrakeError](err); ok {
 //		// look at braked.Readings, and at the files in the outbox
-//		plan, err := activation.Pending(ctx)
-//		err = plan.Release(ctx, "the shop in Lyon was bought")
+//		plan, err := activation.Release(ctx, braked.Plan, "the shop in Lyon was bought")
 //		report, err := plan.Apply(ctx, client)
 //	}
 //

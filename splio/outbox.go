@@ -88,7 +88,7 @@ func (m *manifest) report() *Report {
 }
 
 func (m *manifest) plan(a Activation) *Plan {
-	return &Plan{ID: m.Plan, State: m.State, Reason: m.Reason, Report: *m.report(), activation: &a}
+	return &Plan{ID: m.Plan, Time: m.Day, State: m.State, Reason: m.Reason, Report: *m.report(), activation: &a}
 }
 
 // name gives a file the first name that is neither among the taken ones nor that

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/mapping"
@@ -16,6 +17,7 @@ import (
 // their error matches [ErrNoPlan]. Use a Plan from one goroutine.
 type Plan struct {
 	ID     string
+	Time   time.Time // when it was made, or Activation.Now; its day is that of the file names
 	State  PlanState // as of the call that returned the Plan
 	Reason string    // given to Release
 	Report Report

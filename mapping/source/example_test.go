@@ -244,7 +244,7 @@ func ExampleQuery() {
 		rows:    [][]driver.Value{{"Lea.Martin@example.com", "149.905"}},
 	}})
 	segment := source.Query(db, "SELECT email, balance FROM contacts WHERE country = $1", "FR") // nothing is asked yet
-	for range 2 { // and it can be read again
+	for range 2 {                                                                               // and it can be read again
 		err := printAll(segment, mapping.Mapping{
 			Key:    mapping.Field{From: "email", To: "email", Type: mapping.Email},
 			Fields: []mapping.Field{{From: "balance", To: "balance", Type: mapping.Decimal}},

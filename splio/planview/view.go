@@ -19,7 +19,7 @@ type Options struct {
 	// Title says what the contacts are: "Contacts for Splio" when empty.
 	Title string
 
-	// Time is when the plan was made. It is shown in its own time zone; the zero
+	// Time is when the plan was made: [splio.Plan] has it. It is shown in its own time zone; the zero
 	// Time is not shown.
 	Time time.Time
 

@@ -204,3 +204,20 @@ func FuzzSample(f *testing.F) {
 		text(t, v, planview.TextOptions{Width: 40})
 	})
 }
+
+// A plan that a brake has stopped although nothing would be sent.
+func TestHeadlineOfNothingStopped(t *testing.T) {
+	for _, c := range []struct {
+		rejected, deleted int64
+		want              string
+	}{
+		{0, 0, "Stopped before sending: no contact would be updated or added."},
+		{1200, 0, "Stopped before sending: no contact would be updated or added, 1,200 records cannot be sent."},
+		{0, 300, "Stopped before sending: 300 contacts would be deleted."},
+	} {
+		r := &splio.Report{Plan: "P1", Read: 2000, Rejected: c.rejected, Deleted: c.deleted, Unchanged: 2000 - c.rejected, Brakes: []splio.BrakeReading{{Brake: splio.BrakeLeft, Hit: true}}}
+		if got := planview.New(r, planview.Options{State: splio.Braked}).Headline; got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
