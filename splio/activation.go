@@ -332,7 +332,7 @@ func (a Activation) Plan(ctx context.Context, src mapping.Source) (_ *Plan, err 
 	if err := errors.Join(err, j.close()); err != nil {
 		return nil, err
 	}
-	if m.State == Braked {
+	if m.State == PlanBraked {
 		return m.plan(a), m.brakeError()
 	}
 	return m.plan(a), nil
@@ -442,7 +442,7 @@ func (a Activation) Run(ctx context.Context, src mapping.Source, t Transport) (_
 	case errors.Is(err, ErrNoPlan):
 	case err != nil:
 		return nil, err
-	case earlier.State == Released, earlier.State == Applying:
+	case earlier.State == PlanReleased, earlier.State == PlanApplying:
 		j.event(ctx, slog.LevelInfo, "earlier plan resumed", earlier, slog.String("state", string(earlier.State)))
 		if resumed, err = j.apply(ctx, earlier, t); err != nil {
 			return onlyResumed(resumed), fmt.Errorf("splio: end the delivery of an earlier plan: %w", err)

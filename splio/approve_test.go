@@ -30,11 +30,11 @@ func TestActivationRelease(t *testing.T) {
 		t.Errorf("a plan that was replaced: %v", err)
 	}
 	p, err := a.Pending(ctx)
-	if err != nil || p.ID != other.ID || p.State != splio.Ready {
+	if err != nil || p.ID != other.ID || p.State != splio.PlanReady {
 		t.Fatalf("the other plan is %+v, %v", p, err)
 	}
 	p, err = a.Release(ctx, other.ID, "why")
-	if err != nil || p.State != splio.Released || p.Reason != "why" {
+	if err != nil || p.State != splio.PlanReleased || p.Reason != "why" {
 		t.Fatalf("released: %+v, %v", p, err)
 	}
 	if report, err := p.Apply(ctx, new(sftpx.Mem)); err != nil || report.Reason != "why" {

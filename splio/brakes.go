@@ -303,7 +303,7 @@ func (j *job) brake(m *manifest, s *diff.Summary, changed *changes) error {
 	}
 	m.Report.Brakes = j.readings(&m.Report, s, changed.count, h.Runs)
 	if slices.ContainsFunc(m.Report.Brakes, func(r BrakeReading) bool { return r.Hit }) {
-		m.State = Braked
+		m.State = PlanBraked
 	}
 	return nil
 }

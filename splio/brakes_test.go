@@ -158,7 +158,7 @@ func TestBrakes(t *testing.T) {
 				t.Errorf("the plan reads something else: %s", diff)
 			}
 			braked, ok := errors.AsType[*splio.BrakeError](err)
-			if ok != (tt.want != "") || !ok && err != nil || (p.State == splio.Braked) != ok {
+			if ok != (tt.want != "") || !ok && err != nil || (p.State == splio.PlanBraked) != ok {
 				t.Fatalf("%s: a plan that is %s, error %v", tt.reason, p.State, err)
 			}
 			if ok && (braked.Plan != p.ID || strings.Join(hits(braked.Readings), ", ") != tt.want) {
@@ -194,7 +194,7 @@ func TestBraked(t *testing.T) {
 		}
 	}
 	p, err := a.Pending(t.Context())
-	if err != nil || p.State != splio.Braked {
+	if err != nil || p.State != splio.PlanBraked {
 		t.Fatalf("pending: %+v, %v", p, err)
 	}
 	if diff := cmp.Diff(*report, p.Report); diff != "" {
@@ -213,13 +213,13 @@ func TestBraked(t *testing.T) {
 	if err := p.Release(t.Context(), "too late"); !errors.Is(err, splio.ErrNoPlan) {
 		t.Errorf("release of a plan that was replaced: %v", err)
 	}
-	if mended.State != splio.Ready {
+	if mended.State != splio.PlanReady {
 		t.Errorf("the new plan is %s", mended.State)
 	}
 
 	a.Brakes.Changed = 0.1
 	p = mustBrake(t, a, day2)
-	if err := p.Release(t.Context(), "a wedding"); err != nil || p.State != splio.Released {
+	if err := p.Release(t.Context(), "a wedding"); err != nil || p.State != splio.PlanReleased {
 		t.Fatalf("released: %s, %v", p.State, err)
 	}
 	a.Brakes.Changed, a.Brakes.Inserted = 1, 1
@@ -246,7 +246,7 @@ func TestBrakedAfterResume(t *testing.T) {
 	if !errors.As(err, new(*splio.BrakeError)) || r.Resumed == nil || !r.Resumed.Files[0].Delivered {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if p, err := a.Pending(t.Context()); err != nil || p.State != splio.Braked {
+	if p, err := a.Pending(t.Context()); err != nil || p.State != splio.PlanBraked {
 		t.Errorf("pending: %+v, %v", p, err)
 	}
 }

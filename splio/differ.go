@@ -36,7 +36,7 @@ type Differ interface {
 // fs.ErrNotExist and so on. Ids are ASCII letters and digits, 1 to 64 of them.
 type Snapshots interface {
 	// Begin starts a run over a segment. It ends one that is still under way.
-	Begin(ctx context.Context, seg Segment, o diff.RunOptions) (Comparison, error)
+	Begin(ctx context.Context, seg DifferSegment, o diff.RunOptions) (Comparison, error)
 
 	Current(ctx context.Context) (id string, err error)
 	Verify(ctx context.Context, id string) error
@@ -57,8 +57,8 @@ type Snapshots interface {
 	Close() error
 }
 
-// Segment is what is compared.
-type Segment struct {
+// DifferSegment is the segment of a run, for a [Differ].
+type DifferSegment struct {
 	Source  mapping.Source // as it was given to [Activation.Run]
 	Columns []string       // of a rendered record, without the key
 
@@ -163,7 +163,7 @@ func (j *job) begin(ctx context.Context, mapper *mapping.Mapper, src mapping.Sou
 	if j.Differ == nil {
 		o.Rendering = j.textRendering(mapper, src, rendering)
 	}
-	return j.store.Begin(ctx, Segment{Source: src, Columns: columns, Rendering: rendering}, o)
+	return j.store.Begin(ctx, DifferSegment{Source: src, Columns: columns, Rendering: rendering}, o)
 }
 
 // lostSnapshot is the error of a snapshot that is not the one that the last plan
@@ -186,7 +186,7 @@ type localStore struct {
 	fs vfs.FS
 }
 
-func (s localStore) Begin(ctx context.Context, seg Segment, o diff.RunOptions) (Comparison, error) {
+func (s localStore) Begin(ctx context.Context, seg DifferSegment, o diff.RunOptions) (Comparison, error) {
 	run, err := s.Store.Begin(ctx, seg.Columns, o)
 	if err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ type engineStore struct {
 	s *diff.Store
 }
 
-func (s *engineStore) Begin(ctx context.Context, seg splio.Segment, o diff.RunOptions) (c splio.Comparison, err error) {
+func (s *engineStore) Begin(ctx context.Context, seg splio.DifferSegment, o diff.RunOptions) (c splio.Comparison, err error) {
 	s.e.renders[seg.Rendering] = true
 	err = s.e.do(func() error {
 		o.Again, o.Memory = nil, 0

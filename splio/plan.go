@@ -85,7 +85,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	if err := found.addNotes(summary.Notes); err != nil {
 		return nil, err
 	}
-	m := &manifest{Plan: rand.Text(), State: Ready, Scope: j.scope(), Day: j.clock(), Dest: j.Destination, Format: j.Format}
+	m := &manifest{Plan: rand.Text(), State: PlanReady, Scope: j.scope(), Day: j.clock(), Dest: j.Destination, Format: j.Format}
 	m.Report.add(summary, j.Insert)
 	changed := newChanges(summary)
 	if err = j.write(ctx, m, columns, run, seg, found, changed, summary, used.Keys); err != nil {
@@ -142,7 +142,7 @@ func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 		if err := j.discard(ctx, m); err != nil {
 			return nil, err
 		}
-	case m.State != Ready && m.State != Braked:
+	case m.State != PlanReady && m.State != PlanBraked:
 		return nil, fmt.Errorf("splio: %s: %w (plan %s is %s)", j.State, ErrPending, m.Plan, m.State)
 	default:
 		if err := j.owned(m); err != nil {

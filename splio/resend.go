@@ -65,7 +65,7 @@ func (a Activation) alter(ctx context.Context, change func(*job) error) (err err
 		if err := j.owned(m); err != nil {
 			return err
 		}
-		if m.State == Released || m.State == Applying {
+		if m.State == PlanReleased || m.State == PlanApplying {
 			return fmt.Errorf("splio: %s: %w (plan %s is %s)", j.State, ErrPending, m.Plan, m.State)
 		}
 		if err := j.discard(ctx, m); err != nil {

@@ -127,7 +127,7 @@ type snapshots struct {
 	of *Segment
 }
 
-func (s *snapshots) Begin(ctx context.Context, seg splio.Segment, o diff.RunOptions) (splio.Comparison, error) {
+func (s *snapshots) Begin(ctx context.Context, seg splio.DifferSegment, o diff.RunOptions) (splio.Comparison, error) {
 	run, err := s.Store.Begin(ctx, seg.Columns, s.of.segment(seg.Rendering), o)
 	if err != nil {
 		return nil, err
