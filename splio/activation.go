@@ -50,7 +50,7 @@ type Activation struct {
 	Insert bool
 
 	// Known yields the keys that exist in Splio, such as those of an export, which
-	// [ReadKeys] reads.
+	// [ReadKeys] reads; source.Each makes one of keys in memory.
 	// Then, with Insert off, records that are new and not among them are held
 	// back instead of being sent, and looked at again in the next run. It is
 	// read once a run.

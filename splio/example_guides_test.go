@@ -220,9 +220,7 @@ func Example_operating() {
 	activation.Now = activation.Now.AddDate(0, 0, 1)
 	fmt.Println(guideErrors(ctx, activation, segment, drop))
 
-	if err := guideForget(ctx, activation, segment, func(yield func(string, error) bool) {
-		yield("Bob@example.net", nil)
-	}); err != nil {
+	if err := guideForget(ctx, activation, segment, source.Each(slices.Values([]string{"Bob@example.net"}))); err != nil {
 		log.Fatal(err)
 	}
 	report, err := activation.Preview(ctx, segment)
