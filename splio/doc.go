@@ -62,9 +62,10 @@
 // [Plan.Discard] gives a plan up in any state. The records of files that may
 // have been sent are due in the next run, since nobody knows what Splio has.
 //
-// A crash, a full disk or a lost connection at any point leaves a state from
-// which the next Run converges. What may happen is that a file is sent again
-// that Splio has taken already; its rows say the same once more.
+// A crash, a full disk or a lost connection at any point leaves a state from which the
+// next Run converges. What may happen is that a file is sent again that Splio has
+// taken already; its rows say the same once more. [Retryable] tells errors that may
+// pass by themselves from those that need somebody.
 //
 // # State
 //
