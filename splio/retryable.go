@@ -3,6 +3,7 @@ package splio
 import (
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/spliosync/spliosync/diff"
 )
@@ -17,7 +18,8 @@ import (
 // It is not for nil, nor where somebody has to do something first: [ErrConfig],
 // [BrakeError], [ErrPending], [ErrNoPlan], a diff.StateError, diff.ErrStale,
 // diff.ErrStaged and diff.ErrReadOnly, and what matches fs.ErrExist,
-// fs.ErrPermission or errors.ErrUnsupported. An error in err with a method
+// fs.ErrPermission or errors.ErrUnsupported, or has an SQLSTATE of a login that is
+// refused (28) or of a query that can not be right (42). An error in err with a method
 // Retryable() bool has the last word on what it stands for, as those of package sftpx
 // and of diff/sqldiff do, and those of a [Transport], segment or [Differ] of your own
 // may.
@@ -39,6 +41,16 @@ func Retryable(err error) bool {
 	}
 	if own, ok := errors.AsType[judge](err); ok {
 		return own.Retryable()
+	}
+	type sqlState interface { // of drivers, for segments that are queries
+		error
+		SQLState() string
+	}
+	if state, ok := errors.AsType[sqlState](err); ok {
+		switch code := state.SQLState(); {
+		case strings.HasPrefix(code, "28"), strings.HasPrefix(code, "42"):
+			return false // the login, or the query itself
+		}
 	}
 	for _, answer := range []error{fs.ErrExist, fs.ErrPermission, errors.ErrUnsupported} {
 		if errors.Is(err, answer) {

@@ -23,6 +23,12 @@ type verdictError struct {
 func (e verdictError) Unwrap() error   { return e.error }
 func (e verdictError) Retryable() bool { return e.again }
 
+// sqlError is an error of a driver.
+type sqlError string
+
+func (e sqlError) Error() string    { return "SQLSTATE " + string(e) }
+func (e sqlError) SQLState() string { return string(e) }
+
 func TestRetryable(t *testing.T) {
 	for _, c := range []struct {
 		err    error
@@ -53,6 +59,10 @@ func TestRetryable(t *testing.T) {
 		{&sqldiff.PrivilegeError{}, false, "a right is missing"},
 		{&sqldiff.EngineError{Code: "42P01"}, false, "the query does not mend itself"},
 		{&sqldiff.EngineError{Code: "57P03"}, true, "the engine is starting"},
+		{sqlError("28P01"), false, "the password is wrong"},
+		{sqlError("42P01"), false, "there is no such table"},
+		{sqlError("53300"), true, "too many connections"},
+		{&sqldiff.EngineError{Code: "28P01"}, false, "the password is wrong"},
 		{verdictError{errors.New("quota"), false}, false, "the transport knows"},
 		{verdictError{fs.ErrPermission, true}, true, "the transport knows better"},
 		{verdictError{splio.ErrConfig, true}, false, "but not about our own errors"},

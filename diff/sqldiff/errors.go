@@ -45,8 +45,10 @@ func (e *EngineError) Error() string {
 func (e *EngineError) Unwrap() error { return e.Err }
 
 // Retryable reports whether the same statement may pass later: not where the engine
-// finds fault with the statement itself (SQLSTATE 42).
-func (e *EngineError) Retryable() bool { return !strings.HasPrefix(e.Code, "42") }
+// refuses the login (SQLSTATE 28) or finds fault with the statement itself (42).
+func (e *EngineError) Retryable() bool {
+	return !strings.HasPrefix(e.Code, "28") && !strings.HasPrefix(e.Code, "42")
+}
 
 // PrivilegeError is a privilege that the role of the connection lacks. Nothing
 // was changed.
