@@ -349,7 +349,8 @@ func TestAgainIsTheSame(t *testing.T) {
 		}
 		var records []modelRecord
 		texts := make(map[int64][]byte)
-		rendering := "r"
+		var rendering strings.Builder
+		rendering.WriteString("r")
 		for run := range 6 {
 			_, o := randomOptions(rng, size)
 			fresh := randomSegment(rng, size, 2)
@@ -366,7 +367,7 @@ func TestAgainIsTheSame(t *testing.T) {
 				texts[rec.seq] = textOf(rec, rng.IntN(20)/19)
 			}
 			if rng.IntN(8) == 0 {
-				rendering += "r"
+				rendering.WriteString("r")
 			}
 			if run == 2 {
 				var due []string
@@ -388,7 +389,7 @@ func TestAgainIsTheSame(t *testing.T) {
 					opts.Again = a.put
 				}
 				if modes[i] != "lean" {
-					opts.Rendering = rendering
+					opts.Rendering = rendering.String()
 					a.texts = texts
 				}
 				r := begin(t, s, "a b", opts)

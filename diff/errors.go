@@ -26,6 +26,10 @@ var (
 	ErrStale = errors.New("computed from a snapshot that is no longer current")
 	// ErrStaged: a candidate waits for Publish or Discard.
 	ErrStaged = errors.New("a staged snapshot waits to be published or discarded")
+	// ErrKeyForm: the key that was put is not the one that an engine made of the
+	// record, so that it would compare it with another's state. No Store returns it:
+	// it is for those that compare elsewhere, as package sqldiff does.
+	ErrKeyForm = errors.New("the engine and the mapping disagree about the form of the key")
 	// ErrReadOnly: the store was opened for reading only.
 	ErrReadOnly = errors.New("store is open for reading only")
 )

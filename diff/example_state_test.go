@@ -77,3 +77,50 @@ func ExampleStore_Forget() {
 	// 1 forgotten, then 1 new and 1 unchanged
 	// true true
 }
+
+// What a state remembers of one key, which the destination has reported as bad and
+// may not have any more.
+func ExampleStore_Lookup() {
+	dir, err := os.MkdirTemp("", "diff-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	store, err := diff.Open(dir, diff.Options{Scope: "acme/email"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer store.Close()
+	if _, err := sendAll(ctx, store, "ann@example.net", "bob@example.net"); err != nil {
+		log.Fatal(err)
+	}
+	bob := iter.Seq2[[]byte, error](func(yield func([]byte, error) bool) { yield([]byte("bob@example.net"), nil) })
+	for range 2 { // at most once
+		marked, spent, err := store.MarkReported(ctx, bob, 1)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(marked, "marked,", spent, "spent")
+	}
+	if _, err := store.MarkUnconfirmed(ctx, bob); err != nil {
+		log.Fatal(err)
+	}
+	for _, key := range []string{"ann@example.net", "bob@example.net", "cid@example.net"} {
+		found, err := store.Lookup(ctx, "", []byte(key))
+		if err != nil {
+			log.Fatal(err)
+		}
+		if found == nil {
+			fmt.Println("not remembered")
+			continue
+		}
+		fmt.Println("due:", found.Due, "unconfirmed:", found.Unconfirmed, "reports:", found.Reports)
+	}
+	// Output:
+	// 1 marked, 0 spent
+	// 0 marked, 1 spent
+	// due: false unconfirmed: false reports: 0
+	// due: true unconfirmed: true reports: 1
+	// not remembered
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spliosync/spliosync/mapping"
 )
@@ -230,4 +231,36 @@ func ExampleValueOf() {
 	// Value(boolean) <nil>
 	// Value(json) <nil>
 	// Value(null) mapping: a value of type struct {} cannot be mapped: give text, a number, a bool, a time.Time or JSON
+}
+
+// Values of a source of your own, of a type each.
+func ExampleValue() {
+	mapper, err := mapping.Mapping{
+		Key: mapping.Field{From: "id", To: "id"},
+		Fields: []mapping.Field{
+			{From: "name", To: "name"},
+			{From: "born", To: "born", Type: mapping.Date},
+			{From: "seen", To: "seen", Type: mapping.DateTime},
+			{From: "score", To: "score", Type: mapping.Decimal},
+			{From: "member", To: "member", Type: mapping.Boolean},
+			{From: "phone", To: "phone"},
+		},
+	}.Bind([]string{"id", "name", "born", "seen", "score", "member", "phone"}, mapping.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var row mapping.Row
+	mapper.Render(&row, &mapping.Record{Seq: 1, Values: []mapping.Value{
+		mapping.IntegerValue(1001),
+		mapping.TextValue([]byte("Léa")), // keeps the bytes: no copy
+		mapping.DateValue(1990, time.May, 21),
+		mapping.DateTimeValue(time.Date(2026, time.July, 1, 22, 30, 0, 0, time.UTC)),
+		mapping.FloatValue(14.5),
+		mapping.BooleanValue(true),
+		{}, // null
+	}})
+	fmt.Printf("%q\n", row.Cells)
+	// Output:
+	// ["1001" "Léa" "1990-05-21" "2026-07-02 00:30:00" "14.50" "1" ""]
 }

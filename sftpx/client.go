@@ -177,7 +177,7 @@ func (c *Client) do(ctx context.Context, what, name string, f func(context.Conte
 		if name != "" {
 			what = fmt.Sprintf("%s %q", what, name)
 		}
-		err = fmt.Errorf("sftpx: %s: %w", what, err)
+		err = &callError{fmt.Errorf("sftpx: %s: %w", what, err)}
 	}()
 	if c.open.Err() != nil {
 		return errClosed

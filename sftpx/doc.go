@@ -46,6 +46,7 @@
 // What may pass is tried again on a new connection, after growing, random waits, and from the first byte of the file; what the server refuses
 // is not, and neither is a login. A rename whose answer is lost is looked into, and never followed by a second upload under the same temporary name: a
 // slow server might still do it. [Config].Notify is told of attempts, and of files that were picked up before they could be looked at.
+// An error of a Client has a method Retryable() bool: whether a call at a later time may do better without anybody's doing.
 //
 // Attributes are never set, directories never made or listed, files never overwritten, so that accounts that may only write and rename are enough.
 // [Client.Check] shows what a server can do. For servers that can not rename there is [Config].Direct, and for readers that take temporary

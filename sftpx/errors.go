@@ -13,7 +13,14 @@ import (
 
 // ErrLogin is in the error when the server's host key was accepted and the server refused the login, or hung up after it was given a password
 // and did not say why. Trying again will not help, and may lock the account.
-var ErrLogin = errors.New("login refused")
+var ErrLogin error = loginError{}
+
+type loginError struct{}
+
+func (loginError) Error() string { return "login refused" }
+
+// Retryable says that it is not, see callError.
+func (loginError) Retryable() bool { return false }
 
 // What is done about an error. The rules are applied in this order; the first that fits counts.
 //
@@ -137,6 +144,28 @@ func answer(err error) error {
 		}
 	}
 	return err
+}
+
+// callError is what a call of a Client returns.
+type callError struct{ err error }
+
+func (e *callError) Error() string { return e.err.Error() }
+func (e *callError) Unwrap() error { return e.err }
+
+// Retryable reports whether a later call may do better without anybody's doing. More may pass within a night than within the attempts of a
+// call: the names of hosts come back, secrets can be had again, readers make room.
+func (e *callError) Retryable() bool {
+	if errors.Is(e.err, errClosed) {
+		return false
+	}
+	if size, ok := errors.AsType[*sizeError](e.err); ok {
+		return !size.published
+	}
+	if is[*net.DNSError](e.err) || is[*localError](e.err) || is[*spaceError](e.err) {
+		return true
+	}
+	c := classify(e.err)
+	return c == again || c == fresh
 }
 
 func is[E error](err error) bool {

@@ -165,3 +165,20 @@ func ExampleMem() {
 	// [contacts.csv]
 	// "email\nada@example.org\n" <nil>
 }
+
+// A server that knows none of the algorithms in use today.
+func ExampleAlgorithms() {
+	client, err := sftpx.New(sftpx.Config{
+		Addr: "old.example.org", User: "acme", Password: "secret", Dir: "/imports",
+		HostKey: "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
+		Algorithms: sftpx.Algorithms{
+			KeyExchanges: []string{"diffie-hellman-group14-sha1"},
+			Ciphers:      []string{"aes128-cbc"},
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("nothing was dialled:", client.Close())
+	// Output: nothing was dialled: <nil>
+}

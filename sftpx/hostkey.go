@@ -41,6 +41,9 @@ func (e *HostKeyError) Error() string {
 		e.Host, presented, known)
 }
 
+// Retryable returns false: somebody has to look first.
+func (e *HostKeyError) Retryable() bool { return false }
+
 // Unwrap returns Err.
 func (e *HostKeyError) Unwrap() error { return e.Err }
 

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spliosync/spliosync/diff"
@@ -48,7 +49,8 @@ type Activation struct {
 	// Splio: the sub-sequence must only update, and ignores other rows.
 	Insert bool
 
-	// Known yields the keys that exist in Splio, such as those of an export.
+	// Known yields the keys that exist in Splio, such as those of an export, which
+	// [ReadKeys] reads; source.Each makes one of keys in memory.
 	// Then, with Insert off, records that are new and not among them are held
 	// back instead of being sent, and looked at again in the next run. It is
 	// read once a run.
@@ -231,7 +233,9 @@ func (a Activation) validate() error {
 
 // Check reports all that is wrong with the configuration and with the mapping
 // on this segment, joined, and matches [ErrConfig] then. It reads the names of the
-// segment's fields, and touches neither state nor network.
+// segment's fields, and touches neither state nor transport. When these can not be
+// read, such as from a database that is down, it reports that, and whatever else can
+// be seen without them.
 func (a Activation) Check(ctx context.Context, src mapping.Source) error {
 	_, err := a.check(ctx, src)
 	return err
@@ -243,15 +247,35 @@ func (a Activation) check(ctx context.Context, src mapping.Source) (*mapping.Map
 	if src == nil {
 		return nil, wrong(errors.Join(err, errors.New("splio: there is no segment: give a mapping.Source")))
 	}
+	if a.Differ != nil {
+		err = errors.Join(err, a.Differ.Check(a, src))
+	}
 	fields, ferr := src.Fields(ctx)
-	if ferr != nil {
-		return nil, errors.Join(wrong(err), fmt.Errorf("splio: read the segment: %w", ferr))
+	if ferr != nil { // a database that is down hides nothing else
+		_, berr := a.bind(reads(a.Mapping))
+		return nil, errors.Join(wrong(errors.Join(err, berr)), fmt.Errorf("splio: read the segment: %w", ferr))
 	}
 	mapper, berr := a.bind(fields)
-	if a.Differ != nil {
-		berr = errors.Join(berr, a.Differ.Check(a, src))
-	}
 	return mapper, wrong(errors.Join(err, berr))
+}
+
+// reads are the fields of a segment that a mapping reads.
+func reads(m mapping.Mapping) (names []string) {
+	add := func(more ...string) {
+		for _, name := range more {
+			if name != "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	for _, f := range append([]mapping.Field{m.Key}, m.Fields...) {
+		add(f.From)
+		for _, t := range f.Transforms {
+			add(t.Fields...)
+		}
+	}
+	add(m.Custom...)
+	return names
 }
 
 // open opens the state and locks it.
@@ -308,7 +332,7 @@ func (a Activation) Plan(ctx context.Context, src mapping.Source) (_ *Plan, err 
 	if err := errors.Join(err, j.close()); err != nil {
 		return nil, err
 	}
-	if m.State == Braked {
+	if m.State == PlanBraked {
 		return m.plan(a), m.brakeError()
 	}
 	return m.plan(a), nil
@@ -418,7 +442,7 @@ func (a Activation) Run(ctx context.Context, src mapping.Source, t Transport) (_
 	case errors.Is(err, ErrNoPlan):
 	case err != nil:
 		return nil, err
-	case earlier.State == Released, earlier.State == Applying:
+	case earlier.State == PlanReleased, earlier.State == PlanApplying:
 		j.event(ctx, slog.LevelInfo, "earlier plan resumed", earlier, slog.String("state", string(earlier.State)))
 		if resumed, err = j.apply(ctx, earlier, t); err != nil {
 			return onlyResumed(resumed), fmt.Errorf("splio: end the delivery of an earlier plan: %w", err)

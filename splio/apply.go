@@ -89,11 +89,11 @@ func (p *Plan) Release(ctx context.Context, reason string) error {
 		switch m.State {
 		case discarding:
 			return j.none()
-		case Applying:
+		case PlanApplying:
 			return j.settleJournal()
 		}
 		before := m.State
-		m.State, m.Reason, m.Run.Released = Released, reason, true
+		m.State, m.Reason, m.Run.Released = PlanReleased, reason, true
 		if err := j.save(m); err != nil {
 			return err
 		}
@@ -250,7 +250,7 @@ func (j *job) remember(ctx context.Context, m *manifest, also func(*ledger)) err
 // apply delivers a plan, from where an earlier attempt stopped. That the plan
 // belongs to this universe and key comes out when its snapshot is verified.
 func (j *job) apply(ctx context.Context, m *manifest, t Transport) (*Report, error) {
-	if m.State == Braked {
+	if m.State == PlanBraked {
 		return m.report(), m.brakeError()
 	}
 	j.applying = time.Now()
@@ -270,7 +270,7 @@ func (j *job) send(ctx context.Context, m *manifest, t Transport) error {
 	if err := j.checkKeys(m); err != nil {
 		return j.refused(m, err)
 	}
-	if m.State != Applying {
+	if m.State != PlanApplying {
 		if err := j.look(ctx, m, t); err != nil {
 			return err
 		}
@@ -286,8 +286,8 @@ func (j *job) send(ctx context.Context, m *manifest, t Transport) error {
 	}
 	// Also a plan without files is on its way from here on: were it ready, one that
 	// was killed below would be replaced, and its snapshot taken for a stranger's.
-	if m.State != Applying {
-		m.State = Applying
+	if m.State != PlanApplying {
+		m.State = PlanApplying
 		if err := j.save(m); err != nil {
 			return err
 		}
@@ -428,10 +428,10 @@ func (j *job) settleJournal() error {
 // journal makes the name durable before it is used: from then on, a file of
 // that name and size in the drop directory is ours.
 func (j *job) journal(m *manifest, f *manifestFile) error {
-	if f.Sending && m.State == Applying {
+	if f.Sending && m.State == PlanApplying {
 		return nil
 	}
-	m.State, f.Sending = Applying, true
+	m.State, f.Sending = PlanApplying, true
 	// Not a name that another plan could use, and none that ends like a file.
 	f.Temp = f.Name + "." + m.Plan[:8] + ".part"
 	return j.save(m)

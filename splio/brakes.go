@@ -3,6 +3,7 @@ package splio
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"strconv"
@@ -240,6 +241,17 @@ func (e *BrakeError) Error() string {
 	return b.String()
 }
 
+// LogValue is the error in one line, for log/slog: the plan, and the brakes with "; "
+// between them. It holds neither a value nor a path. An error that wraps this one has
+// no such form: find this one by errors.AsType.
+func (e *BrakeError) LogValue() slog.Value {
+	brakes := make([]string, len(e.Readings))
+	for i, r := range e.Readings {
+		brakes[i] = r.String()
+	}
+	return slog.GroupValue(slog.String("plan", e.Plan), slog.String("brakes", strings.Join(brakes, "; ")))
+}
+
 // brakeError is the error of a plan that has hit brakes.
 func (m *manifest) brakeError() error {
 	e := &BrakeError{Plan: m.Plan}
@@ -291,7 +303,7 @@ func (j *job) brake(m *manifest, s *diff.Summary, changed *changes) error {
 	}
 	m.Report.Brakes = j.readings(&m.Report, s, changed.count, h.Runs)
 	if slices.ContainsFunc(m.Report.Brakes, func(r BrakeReading) bool { return r.Hit }) {
-		m.State = Braked
+		m.State = PlanBraked
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math"
 	"slices"
@@ -157,7 +158,7 @@ func TestBrakes(t *testing.T) {
 				t.Errorf("the plan reads something else: %s", diff)
 			}
 			braked, ok := errors.AsType[*splio.BrakeError](err)
-			if ok != (tt.want != "") || !ok && err != nil || (p.State == splio.Braked) != ok {
+			if ok != (tt.want != "") || !ok && err != nil || (p.State == splio.PlanBraked) != ok {
 				t.Fatalf("%s: a plan that is %s, error %v", tt.reason, p.State, err)
 			}
 			if ok && (braked.Plan != p.ID || strings.Join(hits(braked.Readings), ", ") != tt.want) {
@@ -193,7 +194,7 @@ func TestBraked(t *testing.T) {
 		}
 	}
 	p, err := a.Pending(t.Context())
-	if err != nil || p.State != splio.Braked {
+	if err != nil || p.State != splio.PlanBraked {
 		t.Fatalf("pending: %+v, %v", p, err)
 	}
 	if diff := cmp.Diff(*report, p.Report); diff != "" {
@@ -212,13 +213,13 @@ func TestBraked(t *testing.T) {
 	if err := p.Release(t.Context(), "too late"); !errors.Is(err, splio.ErrNoPlan) {
 		t.Errorf("release of a plan that was replaced: %v", err)
 	}
-	if mended.State != splio.Ready {
+	if mended.State != splio.PlanReady {
 		t.Errorf("the new plan is %s", mended.State)
 	}
 
 	a.Brakes.Changed = 0.1
 	p = mustBrake(t, a, day2)
-	if err := p.Release(t.Context(), "a wedding"); err != nil || p.State != splio.Released {
+	if err := p.Release(t.Context(), "a wedding"); err != nil || p.State != splio.PlanReleased {
 		t.Fatalf("released: %s, %v", p.State, err)
 	}
 	a.Brakes.Changed, a.Brakes.Inserted = 1, 1
@@ -245,7 +246,7 @@ func TestBrakedAfterResume(t *testing.T) {
 	if !errors.As(err, new(*splio.BrakeError)) || r.Resumed == nil || !r.Resumed.Files[0].Delivered {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if p, err := a.Pending(t.Context()); err != nil || p.State != splio.Braked {
+	if p, err := a.Pending(t.Context()); err != nil || p.State != splio.PlanBraked {
 		t.Errorf("pending: %+v, %v", p, err)
 	}
 }
@@ -323,5 +324,18 @@ func TestBrakeReadingJSON(t *testing.T) {
 	got, err := json.Marshal(splio.BrakeReading{Brake: splio.BrakeColumnInvalid, Column: "points", Count: 3, Total: 4, Share: 0.75, Limit: 0.5, Hit: true})
 	if want := `{"brake":"column-invalid","column":"points","count":3,"total":4,"share":0.75,"limit":0.5,"hit":true}`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+func TestBrakeErrorInALog(t *testing.T) {
+	var out strings.Builder
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	braked := &splio.BrakeError{Plan: "P1", Readings: []splio.BrakeReading{
+		{Brake: splio.BrakeShrunk, Count: 4, Total: 10, Share: 0.6, Limit: 0.2, Hit: true},
+		{Brake: splio.BrakeColumnChanged, Column: "points", Count: 9, Total: 10, Share: 0.9, Limit: 0.5, Hit: true},
+	}}
+	log.Error("look", "braked", braked)
+	if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "braked.plan=P1 braked.brakes=\"shrunk: ") || !strings.Contains(got, `; column-changed \"points\": `) {
+		t.Errorf("logged %s", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/mapping"
 )
 
@@ -46,7 +47,7 @@ func (j *job) spoolCandidates(ctx context.Context, mapper *mapping.Mapper, src m
 			return err
 		}
 		err := feed(rec.Seq, r.row.Key, r.cells())
-		if errors.Is(err, ErrKeyForm) {
+		if errors.Is(err, diff.ErrKeyForm) {
 			err = r.mistaken(rec)
 		}
 		if err != nil {

@@ -259,7 +259,7 @@ func (h *history) run() (ok bool) {
 
 // braked leaves a plan that was braked to be replaced, or releases it.
 func (h *history) braked(p *splio.Plan, now *edition) (ok bool) {
-	if p.State != splio.Braked {
+	if p.State != splio.PlanBraked {
 		h.t.Errorf("a braked plan is %s", p.State)
 	}
 	before := len(h.d.calls)
@@ -286,7 +286,7 @@ func (h *history) onItsWay(now *edition) *edition {
 	p, err := h.a.Pending(h.t.Context())
 	if err != nil {
 		h.t.Errorf("pending: %v", err)
-	} else if p.State == splio.Applying {
+	} else if p.State == splio.PlanApplying {
 		return now
 	}
 	return nil

@@ -42,10 +42,10 @@ func TestResume(t *testing.T) {
 						t.Errorf("%d files reported as delivered, want %d", delivered, call)
 					}
 					p, err := a.Pending(t.Context())
-					if err != nil || p.State != splio.Applying || p.ID != report.Plan {
+					if err != nil || p.State != splio.PlanApplying || p.ID != report.Plan {
 						t.Fatalf("pending: %+v, %v", p, err)
 					}
-					if err := p.Release(t.Context(), "again"); err != nil || p.State != splio.Applying {
+					if err := p.Release(t.Context(), "again"); err != nil || p.State != splio.PlanApplying {
 						t.Errorf("release of a plan on its way: %v, %s", err, p.State)
 					}
 					if _, err := a.Plan(t.Context(), day3); !errors.Is(err, splio.ErrPending) {
@@ -256,7 +256,7 @@ func TestOutOfReach(t *testing.T) {
 				t.Fatalf("got %+v, %v", r, err)
 			}
 			p, err := a.Pending(t.Context())
-			if err != nil || p.State != splio.Ready {
+			if err != nil || p.State != splio.PlanReady {
 				t.Fatalf("pending: %+v, %v", p, err)
 			}
 			if err := p.Release(t.Context(), "looked at"); err != nil {
@@ -265,7 +265,7 @@ func TestOutOfReach(t *testing.T) {
 			if _, err := p.Apply(t.Context(), d); err == nil {
 				t.Fatal("applied")
 			}
-			if p, err := a.Pending(t.Context()); err != nil || p.State != splio.Released {
+			if p, err := a.Pending(t.Context()); err != nil || p.State != splio.PlanReleased {
 				t.Fatalf("a released plan that could not be sent: %+v, %v", p, err)
 			}
 			if err := p.Discard(t.Context()); err != nil {

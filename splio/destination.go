@@ -98,6 +98,30 @@ func (d Destination) validate() error {
 	return errors.Join(errs...)
 }
 
+// FileName returns the n-th name, from 1, that an activation would give a contacts
+// file of that day, for who writes files without one. Of the file it takes Scope,
+// Subsequence ([Destination.Subsequence] when empty) and, for a suffix with {token},
+// SHA256, as [Writer.Close] returns it. Which names were used nobody remembers then.
+// The error matches [ErrConfig].
+func (d Destination) FileName(f File, day time.Time, n int) (string, error) {
+	err := d.validate()
+	switch f.Scope {
+	case "", contactsScope, deletesScope:
+	default:
+		err = errors.Join(err, fmt.Errorf("splio: File.Scope %q: it is empty or %q", f.Scope, deletesScope))
+	}
+	if f.Subsequence != "" && !subsequenceName.MatchString(f.Subsequence) {
+		err = errors.Join(err, fmt.Errorf("splio: File.Subsequence %q: give the name of the sub-sequence, in at most 64 letters and digits", f.Subsequence))
+	}
+	if y := day.Year(); n < 1 || y < 1 || y > 9998 {
+		err = errors.Join(err, fmt.Errorf("splio: the number of a file is at least 1, and its year 1 to 9998, not %d and %d", n, y))
+	}
+	if err != nil {
+		return "", wrong(err)
+	}
+	return d.fileName(f.Scope, cmp.Or(f.Subsequence, d.Subsequence), day, n, f.SHA256), nil
+}
+
 // fileName returns the n-th name, from 1, for files of a scope, sub-sequence and
 // day.
 // The first is the documented form (FORMAT.md, section 1). The sum is that of the

@@ -36,7 +36,7 @@ type Differ interface {
 // fs.ErrNotExist and so on. Ids are ASCII letters and digits, 1 to 64 of them.
 type Snapshots interface {
 	// Begin starts a run over a segment. It ends one that is still under way.
-	Begin(ctx context.Context, seg Segment, o diff.RunOptions) (Comparison, error)
+	Begin(ctx context.Context, seg DifferSegment, o diff.RunOptions) (Comparison, error)
 
 	Current(ctx context.Context) (id string, err error)
 	Verify(ctx context.Context, id string) error
@@ -57,8 +57,8 @@ type Snapshots interface {
 	Close() error
 }
 
-// Segment is what is compared.
-type Segment struct {
+// DifferSegment is the segment of a run, for a [Differ].
+type DifferSegment struct {
 	Source  mapping.Source // as it was given to [Activation.Run]
 	Columns []string       // of a rendered record, without the key
 
@@ -77,7 +77,7 @@ type Comparison interface {
 
 	// Feed returns a function that puts records, as [diff.Feed.Put] does. Each is
 	// used from one goroutine. When the differ takes another key for that of the
-	// record, the error matches [ErrKeyForm], and the record was taken as rejected.
+	// record, the error matches [diff.ErrKeyForm], and the record was taken as rejected.
 	Feed() func(seq int64, key []byte, cells [][]byte) error
 
 	Compare(ctx context.Context) (*diff.Summary, error)
@@ -86,10 +86,6 @@ type Comparison interface {
 	Stage(ctx context.Context) (id string, err error)
 	Close() error
 }
-
-// ErrKeyForm is what the feed of a [Comparison] returns for a key that is not the
-// one that the differ knows the record by.
-var ErrKeyForm = errors.New("the differ and the mapping disagree about the form of the key")
 
 // ReasonKeyForm is the reason of a record whose key the engine of a [Differ] and
 // the mapping bring into different forms, so that the engine would compare it with
@@ -167,7 +163,7 @@ func (j *job) begin(ctx context.Context, mapper *mapping.Mapper, src mapping.Sou
 	if j.Differ == nil {
 		o.Rendering = j.textRendering(mapper, src, rendering)
 	}
-	return j.store.Begin(ctx, Segment{Source: src, Columns: columns, Rendering: rendering}, o)
+	return j.store.Begin(ctx, DifferSegment{Source: src, Columns: columns, Rendering: rendering}, o)
 }
 
 // lostSnapshot is the error of a snapshot that is not the one that the last plan
@@ -190,7 +186,7 @@ type localStore struct {
 	fs vfs.FS
 }
 
-func (s localStore) Begin(ctx context.Context, seg Segment, o diff.RunOptions) (Comparison, error) {
+func (s localStore) Begin(ctx context.Context, seg DifferSegment, o diff.RunOptions) (Comparison, error) {
 	run, err := s.Store.Begin(ctx, seg.Columns, o)
 	if err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ type engineStore struct {
 	s *diff.Store
 }
 
-func (s *engineStore) Begin(ctx context.Context, seg splio.Segment, o diff.RunOptions) (c splio.Comparison, err error) {
+func (s *engineStore) Begin(ctx context.Context, seg splio.DifferSegment, o diff.RunOptions) (c splio.Comparison, err error) {
 	s.e.renders[seg.Rendering] = true
 	err = s.e.do(func() error {
 		o.Again, o.Memory = nil, 0
@@ -184,7 +184,7 @@ func (r *engineRun) Feed() func(int64, []byte, [][]byte) error {
 	return func(seq int64, key []byte, cells [][]byte) error {
 		return r.e.do(func() error {
 			if strings.HasPrefix(string(key), "odd") {
-				return errors.Join(feed.Put(seq, key, nil), splio.ErrKeyForm)
+				return errors.Join(feed.Put(seq, key, nil), diff.ErrKeyForm)
 			}
 			return feed.Put(seq, key, cells)
 		})

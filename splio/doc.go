@@ -55,17 +55,17 @@
 //
 //	if braked, ok := errors.AsType[*splio.BrakeError](err); ok {
 //		// look at braked.Readings, and at the files in the outbox
-//		plan, err := activation.Pending(ctx)
-//		err = plan.Release(ctx, "the shop in Lyon was bought")
+//		plan, err := activation.Release(ctx, braked.Plan, "the shop in Lyon was bought")
 //		report, err := plan.Apply(ctx, client)
 //	}
 //
 // [Plan.Discard] gives a plan up in any state. The records of files that may
 // have been sent are due in the next run, since nobody knows what Splio has.
 //
-// A crash, a full disk or a lost connection at any point leaves a state from
-// which the next Run converges. What may happen is that a file is sent again
-// that Splio has taken already; its rows say the same once more.
+// A crash, a full disk or a lost connection at any point leaves a state from which the
+// next Run converges. What may happen is that a file is sent again that Splio has
+// taken already; its rows say the same once more. [Retryable] tells errors that may
+// pass by themselves from those that need somebody.
 //
 // # State
 //

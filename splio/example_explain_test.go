@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"slices"
 
+	"github.com/spliosync/spliosync/mapping/source"
 	"github.com/spliosync/spliosync/sftpx"
 )
 
@@ -46,7 +48,7 @@ func ExampleActivation_Explain() {
 func Example_whyNotSent() {
 	activation, clean := example()
 	defer clean()
-	activation.Insert, activation.Known = false, func(yield func(string, error) bool) { yield("ann@example.net", nil) }
+	activation.Insert, activation.Known = false, source.Each(slices.Values([]string{"ann@example.net"}))
 	segment := crm(map[string]any{"email": "user8@example.com", "first_name": "Eight", "points": 8})
 	if err := guideExplain(context.Background(), activation, segment); err != nil {
 		log.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/mapping"
@@ -55,7 +56,7 @@ func guideAdopt(ctx context.Context, activation splio.Activation, lastSent mappi
 		return err
 	}
 	defer export.Close()
-	activation.Known = splio.ReadRejects(export, splio.RejectsOptions{Column: "email"}) // reads the keys of any CSV file
+	activation.Known = splio.ReadKeys(export, splio.KeysOptions{Column: "email"}) // of any CSV file
 	report, err := activation.Adopt(ctx, lastSent, false)
 	if err != nil {
 		return err
@@ -78,23 +79,17 @@ func guidePreview(ctx context.Context, activation splio.Activation, segment mapp
 func guideErrors(ctx context.Context, activation splio.Activation, segment mapping.Source, client splio.Transport) string {
 	report, err := activation.Run(ctx, segment, client)
 	braked, isBraked := errors.AsType[*splio.BrakeError](err)
-	state, isState := errors.AsType[*diff.StateError](err)
-	hostKey, isHostKey := errors.AsType[*sftpx.HostKeyError](err)
 	switch {
 	case err == nil:
 		return fmt.Sprint("delivered ", len(report.Files), " files")
 	case isBraked:
 		return fmt.Sprint("somebody must look at plan ", braked.Plan)
-	case errors.Is(err, splio.ErrConfig), errors.Is(err, diff.ErrForeign):
+	case splio.Retryable(err):
+		return "the next run goes on from here: " + err.Error()
+	case errors.Is(err, splio.ErrConfig):
 		return "the configuration must change: " + err.Error()
-	case isState:
-		return "somebody must see to " + state.Path
-	case isHostKey, errors.Is(err, sftpx.ErrLogin):
-		return fmt.Sprint("do not try again before somebody has looked: ", hostKey, err)
-	case errors.Is(err, diff.ErrLocked):
-		return "another run is at work"
 	}
-	return "the next run goes on from here: " + err.Error()
+	return "do not try again before somebody has looked: " + err.Error()
 }
 
 // guideExplain says why a contact was or was not sent.
@@ -225,9 +220,7 @@ func Example_operating() {
 	activation.Now = activation.Now.AddDate(0, 0, 1)
 	fmt.Println(guideErrors(ctx, activation, segment, drop))
 
-	if err := guideForget(ctx, activation, segment, func(yield func(string, error) bool) {
-		yield("Bob@example.net", nil)
-	}); err != nil {
+	if err := guideForget(ctx, activation, segment, source.Each(slices.Values([]string{"Bob@example.net"}))); err != nil {
 		log.Fatal(err)
 	}
 	report, err := activation.Preview(ctx, segment)
@@ -237,7 +230,7 @@ func Example_operating() {
 	fmt.Println(report.Unchanged, "unchanged,", report.Inserted, "to be inserted: take them out of the segment too")
 
 	activation.DigestKey = nil // back to the key beside the snapshot, which is not there
-	fmt.Println(guideErrors(ctx, activation, segment, drop) == "somebody must see to "+filepath.Join(activation.State, "snapshot.key"))
+	fmt.Println(strings.HasPrefix(guideErrors(ctx, activation, segment, drop), "do not try again before somebody has looked: diff: "+activation.State))
 	activation.Destination.Universe = ""
 	fmt.Println(guideErrors(ctx, activation, segment, drop))
 	// Output:

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"log"
+	"slices"
 	"strings"
 
 	"github.com/spliosync/spliosync/mapping"
+	"github.com/spliosync/spliosync/mapping/source"
 	"github.com/spliosync/spliosync/sftpx"
 	"github.com/spliosync/spliosync/splio"
 )
@@ -88,7 +89,7 @@ func ExampleActivation_Resend() {
 	}
 
 	report := strings.NewReader("line;email;reason\n3;user1@example.net;unavailable\n")
-	keys := splio.ReadRejects(report, splio.RejectsOptions{Column: "email"})
+	keys := splio.ReadKeys(report, splio.KeysOptions{Column: "email"})
 	marked, spent, err := activation.Resend(ctx, segment, keys, 2) // each at most twice, as long as it does not change
 	if err != nil {
 		log.Fatal(err)
@@ -140,9 +141,7 @@ func ExampleActivation_known() {
 	activation, clean := example()
 	defer clean()
 	activation.Insert = false
-	activation.Known = iter.Seq2[string, error](func(yield func(string, error) bool) {
-		yield("USER1@example.net", nil) // in any spelling that the mapping takes
-	})
+	activation.Known = source.Each(slices.Values([]string{"USER1@example.net"})) // in any spelling that the mapping takes
 	report, err := activation.Run(context.Background(), contactsWith(3, 7), new(sftpx.Mem))
 	if err != nil {
 		log.Fatal(err)

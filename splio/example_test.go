@@ -16,9 +16,10 @@ import (
 	"github.com/spliosync/spliosync/mapping/source"
 	"github.com/spliosync/spliosync/sftpx"
 	"github.com/spliosync/spliosync/splio"
+	"github.com/spliosync/spliosync/splio/planview"
 )
 
-// crm is a segment: in a program, source.CSVFile or source.SQL.
+// crm is a segment: in a program, source.CSVFile or source.Query.
 func crm(records ...map[string]any) mapping.Source {
 	return source.Maps([]string{"email", "first_name", "points"}, func(yield func(map[string]any, error) bool) {
 		for _, r := range records {
@@ -149,6 +150,76 @@ func ExamplePlan_Release() {
 	fmt.Println("sent first:", report.Resumed.Inserted, "and then:", report.Inserted)
 	// Output:
 	// sent first: 1 and then: 0
+}
+
+// Whoever has looked at a braked plan approves that one, and no other.
+func ExampleActivation_Release() {
+	activation, clean := example()
+	defer clean()
+	ctx := context.Background()
+
+	_, err := activation.Plan(ctx, crm()) // a segment without records
+	braked, ok := errors.AsType[*splio.BrakeError](err)
+	if !ok {
+		log.Fatal(err)
+	}
+	plan, err := activation.Release(ctx, braked.Plan, "there really are none yet")
+	if err != nil {
+		log.Fatal(err)
+	}
+	report, err := plan.Apply(ctx, new(sftpx.Mem))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(report.Files), "files sent, since", report.Reason)
+	// Output:
+	// 0 files sent, since there really are none yet
+}
+
+// A few rows of a plan that waits, to be shown with it. They are personal data.
+func ExamplePlan_Open() {
+	activation, clean := example()
+	defer clean()
+	ctx := context.Background()
+
+	plan, err := activation.Plan(ctx, crm(map[string]any{"email": "ann@example.net", "first_name": "Ann", "points": 7}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	options := planview.Options{State: plan.State, Time: plan.Time}
+	for _, file := range plan.Report.Files {
+		f, err := plan.Open(ctx, file.Name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer f.Close()
+		sample, err := planview.ReadSample(f, activation.Format, 5)
+		if err != nil {
+			log.Fatal(err)
+		}
+		sample.File = file.Name
+		options.Samples = append(options.Samples, sample)
+	}
+	view := planview.New(&plan.Report, options)
+	fmt.Println(view.Time.Format(time.DateOnly), view.Samples[0].File, view.Samples[0].Rows)
+	// Output:
+	// 2025-03-14 acme_contacts_crm_20250314.csv [[ann@example.net Ann 7]]
+}
+
+// The name of a file that is written without an activation.
+func ExampleDestination_FileName() {
+	destination := splio.Destination{Universe: "acme", Subsequence: "crm", Suffix: "_{part}"}
+	day := time.Date(2026, time.March, 2, 6, 0, 0, 0, time.UTC)
+	for n := 1; n <= 2; n++ {
+		name, err := destination.FileName(splio.File{}, day, n)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(name)
+	}
+	// Output:
+	// acme_contacts_crm_20260302.csv
+	// acme_contacts_crm_20260302_2.csv
 }
 
 // A preview leaves no trace.

@@ -2,6 +2,7 @@ package splio_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"testing"
 
@@ -42,6 +43,13 @@ func tour(ctx context.Context, password sftpx.Secret) error {
 	return nil
 }
 
+// tourQuery is the same with a query.
+func tourQuery(ctx context.Context, db *sql.DB, activation splio.Activation, client splio.Transport) (*splio.Report, error) {
+	segment := source.Query(db, "SELECT email, first_name, signup, loyalty_tier, points FROM contacts WHERE NOT opted_out")
+	report, err := activation.Run(ctx, segment, client)
+	return report, err
+}
+
 // contacts is the mapping that the README tests.
 var contacts = mapping.Mapping{
 	Key:    mapping.Field{From: "email", To: "email"},
@@ -57,5 +65,5 @@ func TestContacts(t *testing.T) {
 
 // The tour needs a server of Splio's, so it is compiled and not run.
 func Example_tour() {
-	_ = tour
+	_, _ = tour, tourQuery
 }

@@ -220,7 +220,7 @@ func (x *explainer) pending(ctx context.Context, current string) error {
 	m := x.plan
 	p := &ExplainedPlan{Plan: m.Plan, State: m.State}
 	x.out.Pending = p
-	x.first = m.Snapshot != current && (m.State == Released || m.State == Applying)
+	x.first = m.Snapshot != current && (m.State == PlanReleased || m.State == PlanApplying)
 	if x.key == nil {
 		return nil
 	}

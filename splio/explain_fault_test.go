@@ -15,7 +15,7 @@ import (
 // Whatever fails while a state is read, it is told, nothing stays open, and nothing
 // is written.
 func TestExplainFaults(t *testing.T) {
-	for _, state := range []splio.PlanState{"", splio.Ready, splio.Released} {
+	for _, state := range []splio.PlanState{"", splio.PlanReady, splio.PlanReleased} {
 		t.Run("plan "+string(state), func(t *testing.T) {
 			t.Parallel()
 			a := newActivation(t)
@@ -25,7 +25,7 @@ func TestExplainFaults(t *testing.T) {
 			if state != "" {
 				p := mustPlan(t, on(a, disk), tomorrow)
 				splio.SetPlanFS(p, func(string) (vfs.FS, error) { return disk, nil })
-				if state == splio.Released {
+				if state == splio.PlanReleased {
 					if err := p.Release(t.Context(), "a test"); err != nil {
 						t.Fatal(err)
 					}
@@ -36,7 +36,7 @@ func TestExplainFaults(t *testing.T) {
 				switch {
 				case err != nil:
 				case state == "" && e.Pending != nil, state != "" && e.Pending.Verdict != splio.VerdictChanged,
-					(e.Verdict == splio.VerdictUnchanged) != (state == splio.Released):
+					(e.Verdict == splio.VerdictUnchanged) != (state == splio.PlanReleased):
 					t.Errorf("it is %s, and %+v", e.Verdict, e.Pending)
 				}
 				return err

@@ -266,7 +266,7 @@ func TestExplainPending(t *testing.T) {
 			}
 		}
 	}
-	check(splio.Ready, map[string]want{
+	check(splio.PlanReady, map[string]want{
 		"ann": {"due", "due", "", file}, "bob": {"changed", "changed", "firstname", file}, "cid": {"unchanged", "unchanged", "", ""},
 		"dan": {"left", "left", "", ""}, "eve": {"new", "new", "", file}, "fay": {"unknown", "unknown", "", ""},
 	})
@@ -281,7 +281,7 @@ func TestExplainPending(t *testing.T) {
 		"ann": {"unchanged", "due", "", file}, "bob": {"unchanged", "changed", "firstname", file}, "cid": {"unchanged", "unchanged", "", ""},
 		"dan": {"unknown", "left", "", ""}, "eve": {"unchanged", "new", "", file}, "fay": {"unknown", "unknown", "", ""},
 	}
-	check(splio.Released, after)
+	check(splio.PlanReleased, after)
 	if e := mustExplain(t, a, "eve@example.net", tomorrow); !strings.Contains(e.Sentences[0], "The next run delivers it first") || e.Snapshot != nil {
 		t.Errorf("it says\n%s", e)
 	}
@@ -289,7 +289,7 @@ func TestExplainPending(t *testing.T) {
 	if _, err := p.Apply(t.Context(), d); !errors.Is(err, errLine) {
 		t.Fatal(err)
 	}
-	check(splio.Applying, after)
+	check(splio.PlanApplying, after)
 	d.faults = nil
 	mustRun(t, a, tomorrow, d)
 	if e := mustExplain(t, a, "eve@example.net", tomorrow); e.Pending != nil || e.Verdict != splio.VerdictUnchanged {

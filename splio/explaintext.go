@@ -232,7 +232,7 @@ func (x *explainer) sayPending(say sayer) {
 		row = "A row about it is in " + strings.Join(names, ", ") + "."
 	}
 	state := string(p.State)
-	if p.State == Applying {
+	if p.State == PlanApplying {
 		state = "on its way"
 	}
 	then := ""
@@ -240,9 +240,9 @@ func (x *explainer) sayPending(say sayer) {
 	case p.Verdict == "":
 	case x.first:
 		then = " The next run delivers it first; what follows is as of then."
-	case p.State == Braked:
+	case p.State == PlanBraked:
 		then = " Nothing of it is sent unless it is released; the next run makes another plan in its place."
-	case p.State == Ready:
+	case p.State == PlanReady:
 		then = " Nothing of it is sent unless it is applied; the next run makes another plan in its place."
 	case p.State == discarding:
 		state = "being given up"

@@ -170,7 +170,7 @@ func unbraked(t *testing.T, err error) error {
 func mustBrake(t testing.TB, a splio.Activation, src mapping.Source) *splio.Plan {
 	t.Helper()
 	p, err := a.Plan(t.Context(), src)
-	if _, braked := errors.AsType[*splio.BrakeError](err); !braked || p == nil || p.State != splio.Braked {
+	if _, braked := errors.AsType[*splio.BrakeError](err); !braked || p == nil || p.State != splio.PlanBraked {
 		t.Fatalf("a plan that is to be braked: %+v, %v", p, err)
 	}
 	return p

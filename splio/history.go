@@ -300,7 +300,7 @@ func (j *job) recordDelivered(m *manifest) error {
 // recordBraked enters a plan that is braked, unless it is there already: the
 // process that has made it may have been killed before.
 func (j *job) recordBraked(m *manifest) error {
-	if j.dry || m.State != Braked {
+	if j.dry || m.State != PlanBraked {
 		return nil
 	}
 	h, err := j.past(&m.Report)

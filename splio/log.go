@@ -122,7 +122,7 @@ func (j *job) makePlan(ctx context.Context, mapper *mapping.Mapper, src mapping.
 	if j.dry {
 		message = "preview made"
 	}
-	if m.State == Braked {
+	if m.State == PlanBraked {
 		level = slog.LevelWarn
 	}
 	rows, bytes := m.size()
@@ -201,7 +201,7 @@ func (j *job) delivering(ctx context.Context, m *manifest) {
 		j.event(ctx, slog.LevelWarn, "earlier files waiting", m, slog.Int("waiting", n), slog.Bool("unknown", m.Report.WaitingUnknown))
 	}
 	if len(m.Files) > 0 {
-		j.event(ctx, slog.LevelInfo, "delivery begun", m, append(m.sizes(), slog.Bool("resumed", m.State == Applying))...)
+		j.event(ctx, slog.LevelInfo, "delivery begun", m, append(m.sizes(), slog.Bool("resumed", m.State == PlanApplying))...)
 	}
 }
 

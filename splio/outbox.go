@@ -31,15 +31,15 @@ type PlanState string
 
 // The states of a plan.
 const (
-	// Ready: nobody has approved the plan. The next Plan or Run replaces it.
-	Ready PlanState = "ready"
-	// Braked: the plan has hit a brake, see [Brakes]. It is not sent unless it is
+	// PlanReady: nobody has approved the plan. The next Plan or Run replaces it.
+	PlanReady PlanState = "ready"
+	// PlanBraked: the plan has hit a brake, see [Brakes]. It is not sent unless it is
 	// released. The next Plan or Run replaces it.
-	Braked PlanState = "braked"
-	// Released: somebody has, by [Plan.Release]. The next Run sends it first.
-	Released PlanState = "released"
-	// Applying: files may be on their way. The next Run ends that first.
-	Applying PlanState = "applying"
+	PlanBraked PlanState = "braked"
+	// PlanReleased: somebody has, by [Plan.Release]. The next Run sends it first.
+	PlanReleased PlanState = "released"
+	// PlanApplying: files may be on their way. The next Run ends that first.
+	PlanApplying PlanState = "applying"
 	// discarding: it is given up, which is to be ended before anything else.
 	discarding PlanState = "discarding"
 )
@@ -88,7 +88,7 @@ func (m *manifest) report() *Report {
 }
 
 func (m *manifest) plan(a Activation) *Plan {
-	return &Plan{ID: m.Plan, State: m.State, Reason: m.Reason, Report: *m.report(), activation: &a}
+	return &Plan{ID: m.Plan, Time: m.Day, State: m.State, Reason: m.Reason, Report: *m.report(), activation: &a}
 }
 
 // name gives a file the first name that is neither among the taken ones nor that
@@ -182,7 +182,7 @@ func loadManifest(fsys vfs.FS, dir string) (*manifest, error) {
 		return nil, err
 	}
 	switch m.State {
-	case Ready, Braked, Released, Applying, discarding:
+	case PlanReady, PlanBraked, PlanReleased, PlanApplying, discarding:
 		return m, nil
 	}
 	return nil, fmt.Errorf("splio: %w", &diff.StateError{

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/mapping"
@@ -16,6 +17,7 @@ import (
 // their error matches [ErrNoPlan]. Use a Plan from one goroutine.
 type Plan struct {
 	ID     string
+	Time   time.Time // when it was made, or Activation.Now; its day is that of the file names
 	State  PlanState // as of the call that returned the Plan
 	Reason string    // given to Release
 	Report Report
@@ -83,7 +85,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	if err := found.addNotes(summary.Notes); err != nil {
 		return nil, err
 	}
-	m := &manifest{Plan: rand.Text(), State: Ready, Scope: j.scope(), Day: j.clock(), Dest: j.Destination, Format: j.Format}
+	m := &manifest{Plan: rand.Text(), State: PlanReady, Scope: j.scope(), Day: j.clock(), Dest: j.Destination, Format: j.Format}
 	m.Report.add(summary, j.Insert)
 	changed := newChanges(summary)
 	if err = j.write(ctx, m, columns, run, seg, found, changed, summary, used.Keys); err != nil {
@@ -140,7 +142,7 @@ func (j *job) makeRoom(ctx context.Context) (*ledger, error) {
 		if err := j.discard(ctx, m); err != nil {
 			return nil, err
 		}
-	case m.State != Ready && m.State != Braked:
+	case m.State != PlanReady && m.State != PlanBraked:
 		return nil, j.pending(m)
 	default:
 		if err := j.owned(m); err != nil {

@@ -40,7 +40,7 @@ var (
 func TestPlanOnDisk(t *testing.T) {
 	a := newActivation(t)
 	p := mustPlan(t, a, day1)
-	if p.State != splio.Ready || p.ID == "" || p.Report.Plan != p.ID || p.Reason != "" {
+	if p.State != splio.PlanReady || p.ID == "" || p.Report.Plan != p.ID || p.Reason != "" {
 		t.Errorf("got %+v", p)
 	}
 	want := []string{"outbox", "outbox/0001.csv", "outbox/manifest", "snapshot.key", "snapshot.lock", "snapshot.staged-"}
@@ -119,7 +119,7 @@ func TestRelease(t *testing.T) {
 	if err := errors.Join(p.Release(t.Context(), "checked"), p.Release(t.Context(), "checked by Zoe")); err != nil {
 		t.Fatal(err)
 	}
-	if p.State != splio.Released || p.Reason != "checked by Zoe" {
+	if p.State != splio.PlanReleased || p.Reason != "checked by Zoe" {
 		t.Errorf("got %+v", p)
 	}
 	before := tree(t, a.State)
@@ -163,7 +163,7 @@ func TestPending(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bare.ID != p.ID || bare.State != splio.Ready {
+	if bare.ID != p.ID || bare.State != splio.PlanReady {
 		t.Errorf("got %+v", bare)
 	}
 	if diff := cmp.Diff(p.Report, bare.Report); diff != "" {
@@ -423,7 +423,7 @@ func TestCancelled(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if p, err := a.Pending(t.Context()); err != nil || p.State != splio.Ready {
+	if p, err := a.Pending(t.Context()); err != nil || p.State != splio.PlanReady {
 		t.Errorf("then %+v, %v", p, err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // Resend marks contacts that were sent before as due, by their keys, so that the
 // next run that finds them in its segment sends them as full rows: those that
-// Splio has reported as bad, for example, which [ReadRejects] reads. Keys are
+// Splio has reported as bad, for example, which [ReadKeys] reads. Keys are
 // brought into the form that the mapping gives them; src is asked for the names
 // of its fields alone.
 //
@@ -64,7 +64,7 @@ func (a Activation) alter(ctx context.Context, change func(*job) error) (err err
 		if err := j.owned(m); err != nil {
 			return err
 		}
-		if m.State == Released || m.State == Applying {
+		if m.State == PlanReleased || m.State == PlanApplying {
 			return j.pending(m)
 		}
 		if err := j.discard(ctx, m); err != nil {

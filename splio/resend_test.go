@@ -29,7 +29,7 @@ func TestResend(t *testing.T) {
 	report := "row;contact;why\n1;ANN@example.net;bad\n2;zoe@example.net;worse\n"
 	again := func(most int) (marked, spent int64) {
 		t.Helper()
-		marked, spent, err := a.Resend(t.Context(), day1, splio.ReadRejects(strings.NewReader(report), splio.RejectsOptions{Column: "contact"}), most)
+		marked, spent, err := a.Resend(t.Context(), day1, splio.ReadKeys(strings.NewReader(report), splio.KeysOptions{Column: "contact"}), most)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -76,7 +76,7 @@ func TestNoDropDirectory(t *testing.T) {
 	if _, err := a.Run(t.Context(), day1, d); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
-	if p, err := a.Pending(t.Context()); err != nil || p.State != splio.Ready {
+	if p, err := a.Pending(t.Context()); err != nil || p.State != splio.PlanReady {
 		t.Errorf("the plan is %+v, %v", p, err)
 	}
 }

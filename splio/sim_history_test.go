@@ -25,7 +25,7 @@ func (d *simDisk) ended() error {
 	if err := json.Unmarshal(body, &m); err != nil {
 		return err
 	}
-	if m.State != splio.Applying && m.State != "discarding" {
+	if m.State != splio.PlanApplying && m.State != "discarding" {
 		return nil
 	}
 	n = d.safe["history"]
@@ -51,7 +51,7 @@ func (d *simDisk) ended() error {
 		if gone := m.State == "discarding"; (r.Outcome == splio.OutcomeDiscarded) != gone || r.Outcome == splio.OutcomeFailed || r.Outcome == splio.OutcomeBraked {
 			return fmt.Errorf("plan %s, which is %s, is %s in the history", m.Plan, m.State, r.Outcome)
 		}
-		d.delivered[m.Plan] = m.State == splio.Applying
+		d.delivered[m.Plan] = m.State == splio.PlanApplying
 	}
 	if found != 1 {
 		return fmt.Errorf("plan %s is ended, and %d times in the history", m.Plan, found)

@@ -260,7 +260,7 @@ func (s *simulation) act(ctx context.Context, step *simStep, a splio.Activation,
 			if err == nil {
 				plan, err = a.Pending(ctx)
 			}
-			if err == nil && plan.State != splio.Released && plan.State != splio.Applying {
+			if err == nil && plan.State != splio.PlanReleased && plan.State != splio.PlanApplying {
 				err = fmt.Errorf("released, and then %s", plan.State)
 			}
 			return err

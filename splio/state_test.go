@@ -105,10 +105,10 @@ func TestStateV1(t *testing.T) {
 	}{
 		{"delivered", "snapshot, key and ledger", "", "read=3 inserted=1 updated=2", false, 3},
 		{"kept", "a plan that was kept is of no harm", "", "read=3 unchanged=1 inserted=1 updated=1", false, 2},
-		{"ready", "nobody has approved it: it is replaced", splio.Ready, "read=3 inserted=1 updated=2", false, 3},
-		{"braked", "nobody has released it: it is replaced", splio.Braked, "read=3 inserted=1 updated=2", false, 3},
-		{"released", "it is sent first", splio.Released, "read=3 unchanged=3", true, 3},
-		{"applying", "one of three has arrived, as is known, and one as is not", splio.Applying, "read=3 unchanged=3", true, 2},
+		{"ready", "nobody has approved it: it is replaced", splio.PlanReady, "read=3 inserted=1 updated=2", false, 3},
+		{"braked", "nobody has released it: it is replaced", splio.PlanBraked, "read=3 inserted=1 updated=2", false, 3},
+		{"released", "it is sent first", splio.PlanReleased, "read=3 unchanged=3", true, 3},
+		{"applying", "one of three has arrived, as is known, and one as is not", splio.PlanApplying, "read=3 unchanged=3", true, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if *updateState {
@@ -146,7 +146,7 @@ func TestStateV1(t *testing.T) {
 			// And what this version leaves is made of the same files and fields.
 			c := old(t)
 			readState(t, tt.name, c.State)
-			if n, err := c.Forget(t.Context(), day1, each("bob@example.net")); tt.state == splio.Released || tt.state == splio.Applying {
+			if n, err := c.Forget(t.Context(), day1, each("bob@example.net")); tt.state == splio.PlanReleased || tt.state == splio.PlanApplying {
 				if !errors.Is(err, splio.ErrPending) {
 					t.Errorf("forget: %v", err)
 				}

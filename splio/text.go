@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/internal/chunk"
@@ -42,14 +43,21 @@ func (j *job) textRendering(mapper *mapping.Mapper, src mapping.Source, renderin
 	if layout == "" {
 		return ""
 	}
-	// With another build may come other tables of characters, languages or zones.
-	build := runtime.Version()
+	return fmt.Sprintf("%s\n%s\n%q\n%s", rendering, layout, mapper.Columns(), build())
+}
+
+// build names what comes with a build and has a part in rendering: this module, and
+// the tables of characters, languages and zones.
+func build() string {
+	parts := []string{runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {
-			build += fmt.Sprintf(" %s@%s %s", m.Path, m.Version, m.Sum)
+			if m.Path == "github.com/spliosync/spliosync" || m.Path == "golang.org/x/text" {
+				parts = append(parts, m.Path, m.Version, m.Sum)
+			}
 		}
 	}
-	return fmt.Sprintf("%s\n%s\n%q\n%s", rendering, layout, mapper.Columns(), build)
+	return strings.Join(parts, " ")
 }
 
 // anyFunction reports whether a function has a part in the mapping that does not

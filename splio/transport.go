@@ -7,7 +7,10 @@ import (
 
 // Transport delivers files into one drop directory, which belongs to the
 // transport: names are bare, without any separator. Package sftpx has
-// implementations, and sftpx/sftpxtest a suite that checks one of your own.
+// implementations, and sftpx/sftpxtest a suite that checks one of your own. The
+// program examples/transport is one to start from: its bucket.go has the check of
+// names, and the reader that ends with ctx and tells of a body that is cut short, to
+// be copied. An error with a method Retryable() bool has a say in [Retryable].
 //
 // The methods must be safe to call one after the other from different
 // goroutines; an [Activation] does not call them concurrently. Both end

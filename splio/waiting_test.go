@@ -77,7 +77,7 @@ func TestWaitingUnknown(t *testing.T) {
 }
 
 func TestRefuseWaiting(t *testing.T) {
-	for _, state := range []splio.PlanState{splio.Ready, splio.Released} {
+	for _, state := range []splio.PlanState{splio.PlanReady, splio.PlanReleased} {
 		t.Run(string(state), func(t *testing.T) {
 			a := newActivation(t)
 			a.Waiting = splio.RefuseWaiting
@@ -85,7 +85,7 @@ func TestRefuseWaiting(t *testing.T) {
 			mustRun(t, a, day1, d)
 			a.Now = march(15)
 			p := mustPlan(t, a, day2)
-			if state == splio.Released {
+			if state == splio.PlanReleased {
 				if err := p.Release(t.Context(), "x"); err != nil {
 					t.Fatal(err)
 				}
@@ -165,7 +165,7 @@ func TestAwaitWaiting(t *testing.T) {
 					if r.Waiting != nil || len(d.arrived) != 2 {
 						t.Errorf("%q wait, %d arrived", r.Waiting, len(d.arrived))
 					}
-				case perr != nil || p.State != splio.Ready || len(d.arrived) != 1:
+				case perr != nil || p.State != splio.PlanReady || len(d.arrived) != 1:
 					t.Errorf("pending: %+v, %v; %d arrived", p, perr, len(d.arrived))
 				}
 			})

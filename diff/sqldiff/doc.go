@@ -31,7 +31,7 @@
 //
 // The normal form of the key is computed by the engine, lower(trim()) by default,
 // and verified by Feed.Put: where the mapping makes another key of it, the record
-// is rejected (ErrKeyForm). So it is with a key that only one of the two puts in
+// is rejected (diff.ErrKeyForm). So it is with a key that only one of the two puts in
 // lower case, as SQLite does not with letters beyond ASCII.
 //
 // These records come out again in every run, changed or not: rejected and

@@ -9,15 +9,9 @@ import (
 	"github.com/spliosync/spliosync/diff"
 )
 
-var (
-	// ErrKeyForm: the key that was put is not the one that the engine made of the
-	// key column, so that the engine compares the record with another's state. The
-	// record counts as rejected; its key keeps its earlier state.
-	ErrKeyForm = errors.New("the engine and the mapping disagree about the form of the key")
-	// ErrLease: another store took the lease over, after this one had not
-	// renewed it in time.
-	ErrLease = errors.New("lost the lease")
-)
+// ErrLease: another store took the lease over, after this one had not renewed it in
+// time.
+var ErrLease = errors.New("lost the lease")
 
 // EngineError is a statement that the engine refused. Its text has the step and
 // the code of the engine, and the engine's own words only where these can not
@@ -50,6 +44,12 @@ func (e *EngineError) Error() string {
 // Unwrap returns Err.
 func (e *EngineError) Unwrap() error { return e.Err }
 
+// Retryable reports whether the same statement may pass later: not where the engine
+// refuses the login (SQLSTATE 28) or finds fault with the statement itself (42).
+func (e *EngineError) Retryable() bool {
+	return !strings.HasPrefix(e.Code, "28") && !strings.HasPrefix(e.Code, "42")
+}
+
 // PrivilegeError is a privilege that the role of the connection lacks. Nothing
 // was changed.
 type PrivilegeError struct {
@@ -65,6 +65,9 @@ func (e *PrivilegeError) Error() string {
 
 // Unwrap returns Err.
 func (e *PrivilegeError) Unwrap() error { return e.Err }
+
+// Retryable returns false: somebody has to grant it first.
+func (e *PrivilegeError) Retryable() bool { return false }
 
 // step is what a statement is for.
 type step struct {

@@ -38,7 +38,7 @@ func Example() {
 			}
 			names[c.Seq] = strings.TrimSpace(name.String)
 			err := feed.Put(c.Seq, []byte(strings.ToLower(strings.TrimSpace(email.String))), [][]byte{[]byte(names[c.Seq])})
-			if err != nil && !errors.Is(err, sqldiff.ErrKeyForm) { // that one is rejected
+			if err != nil && !errors.Is(err, diff.ErrKeyForm) { // that one is rejected
 				return err
 			}
 		}

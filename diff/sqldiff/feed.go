@@ -189,11 +189,11 @@ func (r *Run) Feed() *Feed {
 // Put takes the record of a candidate with its cells in the order of the
 // columns. Nil cells mean that it was rejected: it is not compared, and its key
 // keeps its earlier state. A nil key means that, moreover, nobody knows which key
-// it has. When the engine made another key of it, the error matches ErrKeyForm,
-// and the record was taken as rejected: report that and go on. After another error
-// of its arguments it has taken nothing; after one of the engine the run is of no
-// further use. Put keeps nothing of what it is given, and writes under the context
-// of Candidates.
+// it has. When the engine made another key of it, the error matches
+// [diff.ErrKeyForm], and the record was taken as rejected: report that and go on.
+// After another error of its arguments it has taken nothing; after one of the engine
+// the run is of no further use. Put keeps nothing of what it is given, and writes
+// under the context of Candidates.
 func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 	r := f.run
 	if cells != nil && len(cells) != len(r.columns) {
@@ -221,7 +221,7 @@ func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 			return err
 		}
 		f.mine.rejected++
-		return fmt.Errorf("sqldiff: record %d: %w", seq, ErrKeyForm)
+		return fmt.Errorf("sqldiff: record %d: %w", seq, diff.ErrKeyForm)
 	}
 	if cells == nil {
 		f.mine.rejected++

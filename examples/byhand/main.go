@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spliosync/spliosync/mapping"
 	"github.com/spliosync/spliosync/mapping/source"
@@ -37,6 +38,8 @@ BOB@example.com,Bob,125
 eve@example.com,Eve,0
 `
 )
+
+var destination = splio.Destination{Universe: "acme", Subsequence: "crm"}
 
 var contacts = mapping.Mapping{
 	Key:    mapping.Field{From: "email", To: "email"},
@@ -64,31 +67,36 @@ func story(ctx context.Context, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
 	drop := new(sftpx.Mem) // in a program, an sftpx.Client
 	for _, day := range []struct {
-		what, segment, name string
-		to                  splio.Transport
+		what, segment string
+		day, n        int // of March, and the number of its file: an activation remembers which names were used
+		to            splio.Transport
 	}{
-		{"monday", monday, "acme_contacts_crm_20260302.csv", drop},
-		{"tuesday, and the destination is full", tuesday, "acme_contacts_crm_20260303.csv", full{drop}},
-		{"tuesday again", tuesday, "acme_contacts_crm_20260303.csv", drop},
-		{"tuesday once more", tuesday, "acme_contacts_crm_20260303_2.csv", drop},
+		{"monday", monday, 2, 1, drop},
+		{"tuesday, and the destination is full", tuesday, 3, 1, full{drop}},
+		{"tuesday again", tuesday, 3, 1, drop},
+		{"tuesday once more", tuesday, 3, 2, drop},
 	} {
+		name, err := destination.FileName(splio.File{}, time.Date(2026, time.March, day.day, 0, 0, 0, 0, time.UTC), day.n)
+		if err != nil {
+			return err
+		}
 		path := filepath.Join(state, "segment.csv")
 		if err := os.WriteFile(path, []byte(day.segment), 0o600); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "%s\n", day.what)
-		rows, err := send(ctx, filepath.Join(state, "digests"), source.CSVFile(path, source.CSVOptions{}), day.to, day.name)
+		rows, err := send(ctx, filepath.Join(state, "digests"), source.CSVFile(path, source.CSVOptions{}), day.to, name)
 		switch {
 		case err != nil:
 			fmt.Fprintf(out, "  nothing is remembered as sent: %v\n", err)
 		case rows == 0:
 			fmt.Fprintln(out, "  nothing to send")
 		default:
-			content, err := drop.ReadFile(day.name)
+			content, err := drop.ReadFile(name)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(out, "  %s\n    %s\n", day.name, strings.ReplaceAll(strings.TrimSpace(string(content)), "\n", "\n    "))
+			fmt.Fprintf(out, "  %s\n    %s\n", name, strings.ReplaceAll(strings.TrimSpace(string(content)), "\n", "\n    "))
 		}
 	}
 	return nil

@@ -24,7 +24,7 @@ func send(ctx context.Context, state string, segment mapping.Source, t splio.Tra
 	if err != nil {
 		return 0, err
 	}
-	mapper, err := contacts.Bind(fields, splio.Destination{Universe: "acme", Subsequence: "crm"}.Options())
+	mapper, err := contacts.Bind(fields, destination.Options())
 	if err != nil {
 		return 0, err
 	}

@@ -46,7 +46,7 @@ var flagWords = []string{
 	"Config.Staging", "-staging",
 	"KnownHosts: ", "-known-hosts: ",
 	"and Comma is", "and -comma is",
-	"use RejectsOptions.Number", "give its number as -keys-column, in a file without the line of names",
+	"use KeysOptions.Number", "give its number as -keys-column, in a file without the line of names",
 }
 
 // complain writes an error, one problem a line.

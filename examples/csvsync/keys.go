@@ -165,7 +165,7 @@ func (j *job) keysIn(option, name string) iter.Seq2[string, error] {
 			return
 		}
 		defer f.Close()
-		var how splio.RejectsOptions
+		var how splio.KeysOptions
 		if n, err := strconv.Atoi(j.upkeep.column); err == nil {
 			how.Number = n
 		} else {
@@ -174,7 +174,7 @@ func (j *job) keysIn(option, name string) iter.Seq2[string, error] {
 				return
 			}
 		}
-		for key, err := range splio.ReadRejects(f, how) {
+		for key, err := range splio.ReadKeys(f, how) {
 			if err != nil {
 				err = fmt.Errorf("%s: %s: %w", option, name, err)
 			}

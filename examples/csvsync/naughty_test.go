@@ -309,7 +309,7 @@ func TestNaughty(t *testing.T) {
 			}
 
 			// Those that were rejected are all in the file, and none of them gets in by being fed back.
-			if rejected := readRejects(t, b); int64(rejected) != r.Rejected {
+			if rejected := readKeysOf(t, b); int64(rejected) != r.Rejected {
 				t.Errorf("%d in the file of rejects, %d rejected", rejected, r.Rejected)
 			}
 			before := names(t, b.drop)
@@ -333,7 +333,7 @@ func TestNaughty(t *testing.T) {
 	}
 }
 
-func readRejects(t *testing.T, b *bench) int {
+func readKeysOf(t *testing.T, b *bench) int {
 	t.Helper()
 	c := csv.NewReader(strings.NewReader(b.rejects()))
 	c.Comma = ';'

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -37,7 +36,7 @@ var contacts = mapping.Mapping{
 }
 
 // activate sends what is new or changed in the result of the query.
-func activate(ctx context.Context, db *sql.DB, state string, t splio.Transport, now time.Time, out io.Writer) (_ *splio.Report, err error) {
+func activate(ctx context.Context, db *sql.DB, state string, t splio.Transport, now time.Time, out io.Writer) (*splio.Report, error) {
 	activation := splio.Activation{
 		Destination: splio.Destination{Universe: "acme", Subsequence: "crm", Suffix: "_{part}"},
 		Mapping:     contacts,
@@ -51,15 +50,9 @@ func activate(ctx context.Context, db *sql.DB, state string, t splio.Transport, 
 			fmt.Fprintf(out, "row %d: %s: %s: %s\n", r.Seq, r.Field, r.Reason, r.Action)
 		},
 	}
-	// One statement sees one moment. With several, use a transaction that is
-	// REPEATABLE READ and read-only. The rows are open until the plan is made, and
-	// are closed by then; delivery does not need the database.
-	rows, err := db.QueryContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	// What is wrong before the first row is read leaves them open; closing them
-	// twice is no error.
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	return activation.Run(ctx, source.SQL(rows), t)
+	// The query is run when the run has checked everything else, and its rows are
+	// closed when the plan is made; delivery does not need the database. One
+	// statement sees one moment. With several, give a transaction that is REPEATABLE
+	// READ and read-only.
+	return activation.Run(ctx, source.Query(db, query), t)
 }

@@ -180,7 +180,7 @@ func activate(ctx context.Context, a splio.Activation, segment string, t splio.T
 	o := &outcome{now: a.Now}
 	a.OnRejection = func(r mapping.Rejection) { o.findings = append(o.findings, r) }
 
-	// A segment on disk is read with source.CSVFile, a query with source.SQL.
+	// A segment on disk is read with source.CSVFile, a query with source.Query.
 	file, err := files.Open(segment)
 	if err != nil {
 		return nil, err

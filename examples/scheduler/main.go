@@ -74,8 +74,7 @@ func run(ctx context.Context, out io.Writer, every, jitter time.Duration, rounds
 			day := week[round%len(week)]
 			round++
 			log.Info("round", "n", round, "what", day.what)
-			// In your program: source.SQL with a query of its own for each run, and
-			// an sftpx.Client.
+			// In your program: source.Query or source.CSVFile, and an sftpx.Client.
 			return activation.Run(ctx, day.segment(), line{sftpx.Dir(drop), day.down})
 		},
 	}

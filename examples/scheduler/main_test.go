@@ -25,7 +25,7 @@ func TestWeek(t *testing.T) {
 		"inserted=300 ",
 		`msg="try again later" failures=1`,
 		"updated=20 unchanged=280 ",
-		"brake=\"shrunk: 150 fewer records than the 300 ",
+		"braked.brakes=\"shrunk: 150 fewer records than the 300 ",
 		"inserted=3 updated=0 unchanged=300 ",
 	} {
 		_, after, found := strings.Cut(rest, want)
@@ -43,8 +43,8 @@ func TestJudge(t *testing.T) {
 		reason string
 	}{
 		{&splio.BrakeError{}, look, "the next run may have a mended segment"},
-		{splio.ErrConfig, configuration, "it fails again as it is"},
-		{&diff.StateError{Err: diff.ErrForeign}, configuration, "the state of another universe"},
+		{splio.ErrConfig, person, "it fails again as it is"},
+		{&diff.StateError{Err: diff.ErrForeign}, person, "the state of another universe"},
 		{&diff.StateError{Err: diff.ErrDamaged}, person, "a file has to be put back"},
 		{&sftpx.HostKeyError{}, person, "the provider has to be asked"},
 		{sftpx.ErrLogin, person, "the account may get locked"},

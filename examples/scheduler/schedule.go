@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/spliosync/spliosync/diff"
-	"github.com/spliosync/spliosync/sftpx"
 	"github.com/spliosync/spliosync/splio"
 )
 
@@ -49,14 +47,11 @@ func (s scheduler) loop(ctx context.Context) error {
 		case errors.Is(err, errGrace):
 			s.log.Warn("cut off: the next run goes on from there", "err", err)
 			return nil
-		case what == configuration, what == person:
+		case what == person:
 			return err
 		case what == look:
 			failures = 0
-			braked, _ := errors.AsType[*splio.BrakeError](err)
-			for _, r := range braked.Readings {
-				s.log.Error("alarm: look, then mend the segment or release the plan", "plan", braked.Plan, "brake", r)
-			}
+			s.log.Error("alarm: look, then mend the segment or release the plan", "braked", braked(err))
 		default:
 			if failures++; failures >= s.alarmAfter {
 				s.log.Error("alarm: it does not pass", "failures", failures, "err", err)
@@ -105,28 +100,23 @@ func wait(ctx context.Context, d time.Duration) bool {
 type verdict string
 
 const (
-	later         verdict = "later"         // it may pass: the next round tries again
-	look          verdict = "look"          // a person has to look; the rounds go on, since what mends it needs one
-	person        verdict = "person"        // a person has to mend something first: repeating does not help, or does harm
-	configuration verdict = "configuration" // the program has to change
+	later  verdict = "later"  // it may pass: the next round tries again
+	look   verdict = "look"   // a person has to look; the rounds go on, since what mends it needs one
+	person verdict = "person" // a person has to mend something first: repeating does not help, or does harm
 )
 
 // judge tells the errors of a run apart.
 func judge(err error) verdict {
-	if _, ok := errors.AsType[*splio.BrakeError](err); ok {
+	switch {
+	case braked(err) != nil:
 		return look // the next run plans anew, or sends the plan that was released meanwhile
+	case splio.Retryable(err):
+		return later // the network, the server, a full disk, splio.ErrWaiting, diff.ErrLocked
 	}
-	if errors.Is(err, splio.ErrConfig) || errors.Is(err, diff.ErrForeign) {
-		return configuration
-	}
-	if _, ok := errors.AsType[*diff.StateError](err); ok {
-		return person // damaged, of a newer version, without its key
-	}
-	if _, ok := errors.AsType[*sftpx.HostKeyError](err); ok {
-		return person // somebody else may answer in the server's place
-	}
-	if errors.Is(err, sftpx.ErrLogin) {
-		return person // repeating may lock the account
-	}
-	return later // the network, the server, a full disk, splio.ErrWaiting, diff.ErrLocked
+	return person // wrong configuration, a damaged state, a login or host key that is refused
+}
+
+func braked(err error) *splio.BrakeError {
+	e, _ := errors.AsType[*splio.BrakeError](err)
+	return e
 }

@@ -68,7 +68,7 @@ func run(ctx context.Context, out io.Writer, listen, token string) (err error) {
 			State:       filepath.Join(dir, "state"),
 			Insert:      true,
 		},
-		segment:   func() mapping.Source { return segment(bonus.Load()) }, // in a program, source.SQL with a query
+		segment:   func() mapping.Source { return segment(bonus.Load()) }, // in a program, source.Query with a query
 		transport: sftpx.Dir(drop),                                        // in a program, an sftpx.Client
 		token:     token,
 		stale:     26 * time.Hour,

@@ -129,13 +129,7 @@ func (s *service) release(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, result{Outcome: "give plan and reason"})
 		return
 	}
-	plan, err := s.activation.Pending(r.Context())
-	if err == nil && plan.ID != id {
-		err = splio.ErrNoPlan
-	}
-	if err == nil {
-		err = plan.Release(r.Context(), reason)
-	}
+	_, err := s.activation.Release(r.Context(), id, reason)
 	switch {
 	case err == nil:
 		answer(w, http.StatusOK, result{Outcome: "released", Plan: id})
@@ -156,7 +150,7 @@ func (s *service) plan(w http.ResponseWriter, r *http.Request) {
 	var page bytes.Buffer
 	if err == nil {
 		err = planview.New(&plan.Report, planview.Options{
-			State: plan.State, Release: "curl -H 'Authorization: Bearer TOKEN' -d plan=" + plan.ID + " -d reason=WHY http://" + r.Host + "/release",
+			State: plan.State, Time: plan.Time, Release: "curl -H 'Authorization: Bearer TOKEN' -d plan=" + plan.ID + " -d reason=WHY http://" + r.Host + "/release",
 		}).HTML(&page)
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -54,12 +55,6 @@ func TestCustomers(t *testing.T) {
 		{Email: "nothing@example.com"},
 		{},
 	}
-	segment := source.Structs(func(yield func(Customer, error) bool) {
-		for _, c := range people {
-			if !yield(c, nil) {
-				return
-			}
-		}
-	})
+	segment := source.Structs(source.Each(slices.Values(people)))
 	mappingtest.New(t, contacts, destination.Options()).Sample("testdata/customers.jsonl", segment)
 }

@@ -88,7 +88,7 @@ func TestSnippets(t *testing.T) {
 func TestErrorsExplained(t *testing.T) {
 	const guide = "docs/when-it-goes-wrong.md"
 	text := read(t, guide)
-	for _, dir := range []string{"diff", "mapping", "mapping/source", "sftpx", "splio"} {
+	for _, dir := range []string{"diff", "diff/sqldiff", "mapping", "mapping/source", "sftpx", "splio"} {
 		found := 0
 		for _, name := range exportedErrors(t, dir) {
 			found++

@@ -336,7 +336,7 @@ func TestKeyForm(t *testing.T) {
 			must(t, c.Scan(&email, &bad, &a))
 			key := strings.ToLower(strings.TrimSpace(email))
 			err := f.Put(c.Seq, []byte(key), [][]byte{[]byte(a)})
-			if (key == "ann") != errors.Is(err, sqldiff.ErrKeyForm) {
+			if (key == "ann") != errors.Is(err, diff.ErrKeyForm) {
 				t.Errorf("%s: %v", key, err)
 			}
 		}

@@ -1,6 +1,7 @@
 // Package source has the readers of segments: CSV text ([CSV], [CSVFile]), JSON objects a line each ([NDJSON],
-// [NDJSONFile]), structs ([Structs]), maps ([Maps]), lists of values ([Seq]) and SQL rows ([SQL]). And it has a writer:
-// [Rejects] puts the records that were not taken into a file, to be repaired and read again.
+// [NDJSONFile]), structs ([Structs]), maps ([Maps]), lists of values ([Seq]), and SQL ([Query], or [Rows] of one that was run already).
+// [Each] makes what is in memory already fit them. And it has a writer: [Rejects] puts the records that were not taken into a
+// file, to be repaired and read again.
 //
 // Each gives a [mapping.Source]. What is wrong with one record alone is in its Err, as one of the sentinels of this
 // package, and reading goes on; what stops the reading is yielded as the last error. Where the two cannot be told apart,

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,11 +129,11 @@ func ExampleStructs() {
 		Born  *time.Time     `splio:"born"`
 		Notes string         // not read
 	}
-	contacts := func(yield func(Contact, error) bool) {
-		_ = yield(Contact{Email: "lea@example.com", Tier: sql.NullString{String: "gold", Valid: true}, Born: new(time.Date(1990, 5, 21, 0, 0, 0, 0, time.UTC))}, nil) &&
-			yield(Contact{Email: "tom@example.org"}, nil)
+	contacts := []Contact{
+		{Email: "lea@example.com", Tier: sql.NullString{String: "gold", Valid: true}, Born: new(time.Date(1990, 5, 21, 0, 0, 0, 0, time.UTC))},
+		{Email: "tom@example.org"},
 	}
-	err := printAll(source.Structs(contacts), mapping.Mapping{
+	err := printAll(source.Structs(source.Each(slices.Values(contacts))), mapping.Mapping{
 		Key:    mapping.Field{From: "email", To: "email", Type: mapping.Email},
 		Fields: []mapping.Field{{From: "born", To: "born", Type: mapping.Date}},
 		Custom: []string{"tier"},
@@ -215,11 +217,11 @@ func ExampleNewRejects() {
 }
 
 func ExampleMaps() {
-	contacts := func(yield func(map[string]any, error) bool) {
-		_ = yield(map[string]any{"id": 1001, "score": 14.5, "member": true}, nil) &&
-			yield(map[string]any{"id": 1002, "member": false}, nil)
+	contacts := []map[string]any{
+		{"id": 1001, "score": 14.5, "member": true},
+		{"id": 1002, "member": false},
 	}
-	err := printAll(source.Maps([]string{"id", "score", "member"}, contacts), mapping.Mapping{
+	err := printAll(source.Maps([]string{"id", "score", "member"}, source.Each(slices.Values(contacts))), mapping.Mapping{
 		Key: mapping.Field{From: "id", To: "id"},
 		Fields: []mapping.Field{
 			{From: "score", To: "score", Type: mapping.Decimal},
@@ -235,7 +237,51 @@ func ExampleMaps() {
 	// ["1002" "" "0"]
 }
 
-func ExampleSQL() {
+func ExampleQuery() {
+	db := sql.OpenDB(fakeConnector{&fakeTable{ // a driver that always answers this
+		columns: []string{"email", "balance"},
+		types:   []string{"TEXT", "NUMERIC"},
+		rows:    [][]driver.Value{{"Lea.Martin@example.com", "149.905"}},
+	}})
+	segment := source.Query(db, "SELECT email, balance FROM contacts WHERE country = $1", "FR") // nothing is asked yet
+	for range 2 {                                                                               // and it can be read again
+		err := printAll(segment, mapping.Mapping{
+			Key:    mapping.Field{From: "email", To: "email", Type: mapping.Email},
+			Fields: []mapping.Field{{From: "balance", To: "balance", Type: mapping.Decimal}},
+		})
+		if err != nil {
+			fmt.Println(err)
+		}
+	}
+	// Output:
+	// email | balance
+	// ["lea.martin@example.com" "149.91"]
+	// email | balance
+	// ["lea.martin@example.com" "149.91"]
+}
+
+func ExampleEach() {
+	points := map[string]int64{"lea@example.com": 1250}
+	records := func(yield func([]mapping.Value) bool) {
+		for email, n := range maps.All(points) {
+			if !yield([]mapping.Value{mapping.StringValue(email), mapping.IntegerValue(n)}) {
+				return
+			}
+		}
+	}
+	err := printAll(source.Seq([]string{"email", "points"}, source.Each(records)), mapping.Mapping{
+		Key:    mapping.Field{From: "email", To: "email", Type: mapping.Email},
+		Custom: []string{"points"},
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// email | points
+	// ["lea@example.com" "1250"]
+}
+
+func ExampleRows() {
 	db := sql.OpenDB(fakeConnector{&fakeTable{ // a driver that always answers this
 		columns: []string{"email", "balance", "signup"},
 		types:   []string{"TEXT", "NUMERIC", "TIMESTAMPTZ"},
@@ -246,7 +292,7 @@ func ExampleSQL() {
 		fmt.Println(err)
 		return
 	}
-	err = printAll(source.SQL(rows), mapping.Mapping{ // closes rows
+	err = printAll(source.Rows(rows), mapping.Mapping{ // closes rows
 		Key: mapping.Field{From: "email", To: "email", Type: mapping.Email},
 		Fields: []mapping.Field{
 			{From: "balance", To: "balance", Type: mapping.Decimal},

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 )
 
@@ -17,17 +18,26 @@ type fakeTable struct {
 	failAt  error // instead of the end
 	onClose error
 	closed  int // how often the rows were closed
+
+	queries []string // that were asked
+	refuse  error    // the answer to all of them
+	ended   int      // how often rows were closed whose context had ended before
 }
 
-// query opens a database of the table and queries it.
-func (f *fakeTable) query(t testing.TB) *sql.Rows {
+// open opens a database of the table.
+func (f *fakeTable) open(t testing.TB) *sql.DB {
 	db := sql.OpenDB(fakeConnector{f})
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	rows, err := db.QueryContext(context.Background(), "select")
+	return db
+}
+
+// query opens a database of the table and queries it.
+func (f *fakeTable) query(t testing.TB) *sql.Rows {
+	rows, err := f.open(t).QueryContext(context.Background(), "select")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,12 +54,21 @@ type fakeConn struct{ table *fakeTable }
 func (fakeConn) Prepare(string) (driver.Stmt, error) { return nil, errors.ErrUnsupported }
 func (fakeConn) Begin() (driver.Tx, error)           { return nil, errors.ErrUnsupported }
 func (fakeConn) Close() error                        { return nil }
-func (c fakeConn) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
-	return &fakeRows{table: c.table}, nil
+func (c fakeConn) QueryContext(ctx context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
+	c.table.queries = append(c.table.queries, query)
+	if c.table.refuse != nil {
+		return nil, c.table.refuse
+	}
+	rows := &fakeRows{table: c.table, ctx: ctx}
+	if strings.HasSuffix(query, "WHERE 1 = 0") {
+		rows.at = len(c.table.rows)
+	}
+	return rows, nil
 }
 
 type fakeRows struct {
 	table *fakeTable
+	ctx   context.Context
 	at    int
 	bytes []byte // of the current row
 }
@@ -60,6 +79,9 @@ func (r *fakeRows) ColumnTypeDatabaseTypeName(i int) string { return r.table.typ
 func (r *fakeRows) Close() error {
 	r.overwrite()
 	r.table.closed++
+	if r.ctx.Err() != nil {
+		r.table.ended++
+	}
 	return r.table.onClose
 }
 

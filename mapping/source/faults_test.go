@@ -72,10 +72,10 @@ func TestRawJSONIsJSON(t *testing.T) {
 }
 
 // A loop over rows may end in other ways than by break.
-func TestSQLClosesRowsHoweverTheLoopEnds(t *testing.T) {
+func TestRowsAreClosedHoweverTheLoopEnds(t *testing.T) {
 	for name, end := range map[string]func(){"panic": func() { panic("in the body") }, "Goexit": runtime.Goexit, "return": func() {}} {
 		table := &fakeTable{columns: []string{"a"}, types: []string{"TEXT"}, rows: [][]driver.Value{{"x"}, {"y"}}}
-		s := source.SQL(table.query(t))
+		s := source.Rows(table.query(t))
 		done := make(chan struct{})
 		go func() {
 			defer close(done)

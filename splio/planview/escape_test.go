@@ -30,7 +30,7 @@ func hostileView() *planview.View {
 		Resumed: &splio.Report{Plan: hostile},
 	}
 	return planview.New(r, planview.Options{
-		Title: hostile, Time: day, State: splio.Braked, Release: hostile,
+		Title: hostile, Time: day, State: splio.PlanBraked, Release: hostile,
 		History: []splio.RunRecord{{Time: day, Read: 1, Outcome: hostile}, {Time: day, Read: -1, Inserted: -5, Outcome: hostile}},
 		Samples: []planview.Sample{{File: hostile, Columns: []string{hostile}, Rows: [][]string{{hostile, "more cells than columns"}, {}}}},
 	})

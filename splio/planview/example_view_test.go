@@ -1,6 +1,7 @@
 package planview_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -69,4 +70,21 @@ func ExampleReadSample() {
 	fmt.Println(sample.Columns, len(sample.Rows), sample.Rows[1])
 	// Output:
 	// [email points] 2 [bob@example.com 120]
+}
+
+// For programs.
+func ExampleView_JSON() {
+	var out strings.Builder
+	if err := planview.New(nil, planview.Options{}).JSON(&out); err != nil {
+		fmt.Println(err)
+		return
+	}
+	var v struct{ Verdict, Headline string }
+	if err := json.Unmarshal([]byte(out.String()), &v); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(v.Verdict+":", v.Headline)
+	// Output:
+	// nothing: Nothing to send: no contact is new or has changed.
 }

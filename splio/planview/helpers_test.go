@@ -129,9 +129,9 @@ func views() map[string]*planview.View {
 	return map[string]*planview.View{
 		"usual": planview.New(usual(), o),
 		"stopped": planview.New(halved(), with(func(o *planview.Options) {
-			o.State, o.Release = splio.Braked, "csvsync -state /var/lib/acme/splio -release REASON"
+			o.State, o.Release = splio.PlanBraked, "csvsync -state /var/lib/acme/splio -release REASON"
 		})),
-		"released": planview.New(approved, with(func(o *planview.Options) { o.State = splio.Released })),
+		"released": planview.New(approved, with(func(o *planview.Options) { o.State = splio.PlanReleased })),
 		"sent":     planview.New(sent, o),
 		"first":    planview.New(preview, planview.Options{}),
 		"samples":  planview.New(usual(), with(func(o *planview.Options) { o.Samples = []planview.Sample{sample()} })),

@@ -20,9 +20,8 @@ type Sample struct {
 const maxSampleLine = 1 << 20 // bytes
 
 // ReadSample reads the header and the first n rows of a contacts file that was
-// written with the format. The files of a plan that waits are outbox/0001.csv and
-// so on in its state directory, in the order of [splio.Report.Files]. It reads
-// little further than it has to. The caller sets File. On an error, which tells
+// written with the format. [splio.Plan.Open] opens those of a plan that waits. It
+// reads little further than it has to. The caller sets File. On an error, which tells
 // the line and never what is in it, the sample is empty.
 func ReadSample(r io.Reader, format splio.Format, n int) (Sample, error) {
 	var s Sample

@@ -30,11 +30,18 @@ func headline(r *splio.Report, v Verdict) string {
 	}
 	add(r.Updated, "updated")
 	add(r.Inserted, "added")
+	add(r.LeftRows, "changed for having left")
+	add(r.Deleted, "deleted")
 	switch {
 	case r.Plan == "" && r.Resumed != nil:
 		return "Nothing new was planned: the run got no further than the delivery of an earlier plan."
 	case v == Stopped && r.Read == 0:
 		return "Stopped before sending: the segment is empty."
+	case v == Stopped && len(parts) == 0:
+		parts = append(parts, "no contact would be updated or added")
+		if r.Rejected > 0 {
+			parts = append(parts, count(r.Rejected, "record")+" "+cannot)
+		}
 	case len(parts) > 0 && r.Rejected > 0:
 		parts = append(parts, number(r.Rejected)+" "+cannot)
 	case r.Rejected > 0:

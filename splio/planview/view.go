@@ -19,7 +19,7 @@ type Options struct {
 	// Title says what the contacts are: "Contacts for Splio" when empty.
 	Title string
 
-	// Time is when the plan was made. It is shown in its own time zone; the zero
+	// Time is when the plan was made: [splio.Plan] has it. It is shown in its own time zone; the zero
 	// Time is not shown.
 	Time time.Time
 
@@ -148,11 +148,11 @@ func verdict(r *splio.Report, state splio.PlanState) Verdict {
 	switch {
 	case arrived > 0 && arrived == len(r.Files):
 		return Sent
-	case arrived > 0 || state == splio.Applying:
+	case arrived > 0 || state == splio.PlanApplying:
 		return Sending
-	case state == splio.Released || r.Reason != "":
+	case state == splio.PlanReleased || r.Reason != "":
 		return Released
-	case hit || state == splio.Braked:
+	case hit || state == splio.PlanBraked:
 		return Stopped
 	case len(r.Files) == 0:
 		return Nothing

@@ -28,17 +28,17 @@ func TestHeadline(t *testing.T) {
 		verdict planview.Verdict
 		want    string
 	}{
-		{"all three", splio.Report{Plan: "p", Read: 9999, Updated: 1204, Inserted: 310, Rejected: 12, Files: files(false)}, splio.Ready, planview.Ready, "1,204 contacts will be updated, 310 added, 12 cannot be sent."},
+		{"all three", splio.Report{Plan: "p", Read: 9999, Updated: 1204, Inserted: 310, Rejected: 12, Files: files(false)}, splio.PlanReady, planview.Ready, "1,204 contacts will be updated, 310 added, 12 cannot be sent."},
 		{"one", splio.Report{Plan: "p", Read: 1, Updated: 1, Files: files(false)}, "", planview.Ready, "1 contact will be updated."},
 		{"only new ones", splio.Report{Plan: "p", Read: 2, Inserted: 2, Files: files(false)}, "", planview.Ready, "2 contacts will be added."},
 		{"it was sent", splio.Report{Plan: "p", Read: 3, Updated: 1, Inserted: 2, Files: files(true)}, "", planview.Sent, "1 contact was updated, 2 added."},
-		{"sent, with rejects", splio.Report{Plan: "p", Read: 3, Updated: 2, Rejected: 1, Files: files(true)}, splio.Applying, planview.Sent, "2 contacts were updated, 1 could not be sent."},
+		{"sent, with rejects", splio.Report{Plan: "p", Read: 3, Updated: 2, Rejected: 1, Files: files(true)}, splio.PlanApplying, planview.Sent, "2 contacts were updated, 1 could not be sent."},
 		{"half of it was sent", splio.Report{Plan: "p", Read: 3, Updated: 3, Files: files(true, false)}, "", planview.Sending, "3 contacts will be updated."},
-		{"it may have been", splio.Report{Plan: "p", Read: 3, Updated: 3, Files: files(false, false)}, splio.Applying, planview.Sending, "3 contacts will be updated."},
+		{"it may have been", splio.Report{Plan: "p", Read: 3, Updated: 3, Files: files(false, false)}, splio.PlanApplying, planview.Sending, "3 contacts will be updated."},
 		{"a brake", splio.Report{Plan: "p", Read: 3, Updated: 3, Rejected: 1, Files: files(false), Brakes: hit}, "", planview.Stopped, "Stopped before sending: 3 contacts would be updated, 1 cannot be sent."},
-		{"a brake, released", splio.Report{Plan: "p", Read: 3, Updated: 3, Files: files(false), Brakes: hit}, splio.Released, planview.Released, "3 contacts will be updated."},
+		{"a brake, released", splio.Report{Plan: "p", Read: 3, Updated: 3, Files: files(false), Brakes: hit}, splio.PlanReleased, planview.Released, "3 contacts will be updated."},
 		{"released, as the reason says", splio.Report{Plan: "p", Reason: "r", Read: 3, Updated: 3, Files: files(false), Brakes: hit}, "", planview.Released, "3 contacts will be updated."},
-		{"no segment", splio.Report{Plan: "p", Left: 5, Brakes: []splio.BrakeReading{{Brake: splio.BrakeEmpty, Total: 5, Hit: true}}}, splio.Braked, planview.Stopped, "Stopped before sending: the segment is empty."},
+		{"no segment", splio.Report{Plan: "p", Left: 5, Brakes: []splio.BrakeReading{{Brake: splio.BrakeEmpty, Total: 5, Hit: true}}}, splio.PlanBraked, planview.Stopped, "Stopped before sending: the segment is empty."},
 		{"nothing new", splio.Report{Plan: "p", Read: 5, Unchanged: 5}, "", planview.Nothing, "Nothing to send: no contact is new or has changed."},
 		{"nothing good", splio.Report{Plan: "p", Read: 1, Rejected: 1}, "", planview.Nothing, "Nothing to send: 1 record cannot be sent."},
 		{"an earlier plan alone", splio.Report{Resumed: &splio.Report{Plan: "q"}}, "", planview.Nothing, "Nothing new was planned: the run got no further than the delivery of an earlier plan."},
@@ -203,4 +203,21 @@ func FuzzSample(f *testing.F) {
 		parse(t, html(t, v))
 		text(t, v, planview.TextOptions{Width: 40})
 	})
+}
+
+// A plan that a brake has stopped although nothing would be sent.
+func TestHeadlineOfNothingStopped(t *testing.T) {
+	for _, c := range []struct {
+		rejected, deleted int64
+		want              string
+	}{
+		{0, 0, "Stopped before sending: no contact would be updated or added."},
+		{1200, 0, "Stopped before sending: no contact would be updated or added, 1,200 records cannot be sent."},
+		{0, 300, "Stopped before sending: 300 contacts would be deleted."},
+	} {
+		r := &splio.Report{Plan: "P1", Read: 2000, Rejected: c.rejected, Deleted: c.deleted, Unchanged: 2000 - c.rejected, Brakes: []splio.BrakeReading{{Brake: splio.BrakeLeft, Hit: true}}}
+		if got := planview.New(r, planview.Options{State: splio.PlanBraked}).Headline; got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
 }

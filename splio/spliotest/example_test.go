@@ -59,10 +59,12 @@ func ExampleSplio_Import() {
 		// Without the column, and everything once more.
 		activation.Mapping.Custom, activation.Refresh = nil, true
 	}
+	fmt.Println(len(universe.Results()), "files were read, and the report of one is", spliotest.ReportName("acme_contacts_crm_20250314.csv"))
 	contact, _ := universe.Contact("ann@example.com")
 	fmt.Println(contact.Key, contact.Fields)
 	// Output:
 	// acme_contacts_crm_20250314.csv: skipped: the header has an unknown column "tier"
 	// acme_contacts_crm_20250314_2.csv: 1 rows: 1 created, 0 updated, 0 deleted, 0 ignored, 0 skipped
+	// 2 files were read, and the report of one is acme_contacts_crm_20250314_report.csv
 	// ann@example.com map[firstname:Ann]
 }

@@ -53,7 +53,7 @@
 //
 // # Values
 //
-// Values are what the driver gives, as with source.SQL, which says more. A record
+// Values are what the driver gives, as with source.Rows, which says more. A record
 // with one of a type that can not be mapped is rejected: so it is with decimals of
 // DuckDB, which are to be cast to text in the query.
 //

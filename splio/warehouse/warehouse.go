@@ -79,7 +79,7 @@ func (s *Segment) Fields(ctx context.Context) ([]string, error) {
 }
 
 // Records yields all records of the segment, in the order of Options.OrderBy, as
-// source.SQL does.
+// source.Rows does.
 func (s *Segment) Records(ctx context.Context) iter.Seq2[*mapping.Record, error] {
 	return func(yield func(*mapping.Record, error) bool) {
 		rows, err := s.segment("").Rows(ctx, s.db, s.o.Dialect)
@@ -87,7 +87,7 @@ func (s *Segment) Records(ctx context.Context) iter.Seq2[*mapping.Record, error]
 			yield(nil, err)
 			return
 		}
-		source.SQL(rows).Records(ctx)(yield)
+		source.Rows(rows).Records(ctx)(yield)
 	}
 }
 
@@ -127,7 +127,7 @@ type snapshots struct {
 	of *Segment
 }
 
-func (s *snapshots) Begin(ctx context.Context, seg splio.Segment, o diff.RunOptions) (splio.Comparison, error) {
+func (s *snapshots) Begin(ctx context.Context, seg splio.DifferSegment, o diff.RunOptions) (splio.Comparison, error) {
 	run, err := s.Store.Begin(ctx, seg.Columns, s.of.segment(seg.Rendering), o)
 	if err != nil {
 		return nil, err
@@ -154,16 +154,7 @@ type comparison struct{ *sqldiff.Run }
 
 func (c comparison) Candidates() mapping.Source { return candidates{c.Run} }
 
-func (c comparison) Feed() func(int64, []byte, [][]byte) error {
-	feed := c.Run.Feed()
-	return func(seq int64, key []byte, cells [][]byte) error {
-		err := feed.Put(seq, key, cells)
-		if errors.Is(err, sqldiff.ErrKeyForm) {
-			return fmt.Errorf("warehouse: record %d: %w", seq, splio.ErrKeyForm)
-		}
-		return err
-	}
-}
+func (c comparison) Feed() func(int64, []byte, [][]byte) error { return c.Run.Feed().Put }
 
 // candidates are the records of a run that have to be rendered.
 type candidates struct{ run *sqldiff.Run }

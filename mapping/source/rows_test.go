@@ -13,7 +13,7 @@ import (
 	"github.com/spliosync/spliosync/mapping/source"
 )
 
-func TestSQL(t *testing.T) {
+func TestRows(t *testing.T) {
 	table := &fakeTable{
 		columns: []string{"text", "number", "date", "instant", "flag", "other"},
 		types:   []string{"VARCHAR", "numeric(10,2)", "DATE", "TIMESTAMPTZ", "BOOL", "INT8"},
@@ -26,7 +26,7 @@ func TestSQL(t *testing.T) {
 			{"y", "1", nil, nil, nil, nil},
 		},
 	}
-	fields, records, err := read(t, source.SQL(table.query(t)))
+	fields, records, err := read(t, source.Rows(table.query(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestSQL(t *testing.T) {
 	}
 }
 
-func TestSQLJSONAndArrays(t *testing.T) {
+func TestRowsJSONAndArrays(t *testing.T) {
 	table := &fakeTable{
 		columns: []string{"json", "jsonb", "array", "bytes"},
 		types:   []string{"JSON", "JSONB", "_TEXT", "BYTEA"},
@@ -59,7 +59,7 @@ func TestSQLJSONAndArrays(t *testing.T) {
 			{`"text"`, []byte("1.50"), "", []byte{}},
 		},
 	}
-	_, records, err := read(t, source.SQL(table.query(t)))
+	_, records, err := read(t, source.Rows(table.query(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestSQLJSONAndArrays(t *testing.T) {
 	}
 }
 
-func TestSQLErrors(t *testing.T) {
+func TestRowsErrors(t *testing.T) {
 	broken, closing := errors.New("broken"), errors.New("closing")
 	row := [][]driver.Value{{"a"}}
 	for _, tt := range []struct {
@@ -82,7 +82,7 @@ func TestSQLErrors(t *testing.T) {
 		{"both", fakeTable{failAt: broken, onClose: closing}, broken},
 	} {
 		tt.table.columns, tt.table.types, tt.table.rows = []string{"a"}, []string{""}, row
-		_, records, err := read(t, source.SQL(tt.table.query(t)))
+		_, records, err := read(t, source.Rows(tt.table.query(t)))
 		if !errors.Is(err, tt.want) || !strings.HasPrefix(err.Error(), "source: after 1 records: ") || len(records) != 1 {
 			t.Errorf("%s: %d records, %v", tt.name, len(records), err)
 		}
@@ -91,19 +91,19 @@ func TestSQLErrors(t *testing.T) {
 		}
 	}
 
-	for _, err := range source.SQL(nil).Records(t.Context()) {
+	for _, err := range source.Rows(nil).Records(t.Context()) {
 		if err == nil || !strings.Contains(err.Error(), "no rows") {
 			t.Errorf("no rows: %v", err)
 		}
 	}
 }
 
-func TestSQLEndsEarly(t *testing.T) {
+func TestRowsEndsEarly(t *testing.T) {
 	table := &fakeTable{columns: []string{"a"}, types: []string{""}}
 	for range 1000 {
 		table.rows = append(table.rows, []driver.Value{"a"})
 	}
-	s := source.SQL(table.query(t))
+	s := source.Rows(table.query(t))
 	for range s.Records(t.Context()) {
 		break
 	}
@@ -119,7 +119,7 @@ func TestSQLEndsEarly(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
 	n := 0
-	for _, err := range source.SQL(table.query(t)).Records(ctx) {
+	for _, err := range source.Rows(table.query(t)).Records(ctx) {
 		if n++; !errors.Is(err, cause) {
 			t.Errorf("error %v", err)
 		}
@@ -130,10 +130,10 @@ func TestSQLEndsEarly(t *testing.T) {
 }
 
 // A query whose context ends is closed by package sql at any time, also while a record is being looked at.
-func TestSQLRecordOutlivesItsRows(t *testing.T) {
+func TestRowsRecordOutlivesItsRows(t *testing.T) {
 	table := &fakeTable{columns: []string{"a", "b"}, types: []string{"", "DECIMAL"}, rows: [][]driver.Value{{[]byte("bytes"), []byte("1.5")}}}
 	rows := table.query(t)
-	for rec, err := range source.SQL(rows).Records(t.Context()) {
+	for rec, err := range source.Rows(rows).Records(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +146,7 @@ func TestSQLRecordOutlivesItsRows(t *testing.T) {
 	}
 }
 
-func TestSQLAllocations(t *testing.T) {
+func TestRowsAllocations(t *testing.T) {
 	const n = 1000
 	table := &fakeTable{columns: []string{"a", "b", "c", "d", "e", "f", "g"}, types: []string{"", "NUMERIC", "JSONB", "DATE", "", "", ""}}
 	for range n {
@@ -154,7 +154,7 @@ func TestSQLAllocations(t *testing.T) {
 	}
 	allocations := testing.AllocsPerRun(5, func() {
 		read := 0
-		for _, err := range source.SQL(table.query(t)).Records(t.Context()) {
+		for _, err := range source.Rows(table.query(t)).Records(t.Context()) {
 			if err != nil {
 				t.Error(err)
 			}

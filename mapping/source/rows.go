@@ -12,7 +12,7 @@ import (
 	"github.com/spliosync/spliosync/mapping"
 )
 
-// SQL is the result of a query, once. The fields are its columns, in order.
+// Rows is the result of a query that was run already, once; [Query] runs it itself. The fields are its columns, in order.
 //
 // The values are what the driver gives: numbers, booleans, text. The text of a NUMERIC, DECIMAL or NUMBER column is an exact
 // decimal, a time in a DATE column the civil date that the driver gave it. Any other time is an instant: whether a column
@@ -25,11 +25,12 @@ import (
 //
 // Records closes rows at its end, however it ends, a panic in the body of the loop included, and yields what rows.Err and
 // rows.Close report. Who does not range over Records closes rows.
-func SQL(rows *sql.Rows) mapping.Source { return &sqlRows{rows: rows} }
+func Rows(rows *sql.Rows) mapping.Source { return &sqlRows{rows: rows} }
 
 type sqlRows struct {
 	rows   *sql.Rows
 	fields []string
+	want   []string // what they are to be; nil: whatever they are
 	spent  bool
 }
 
@@ -85,7 +86,7 @@ func (s *sqlRows) Records(ctx context.Context) iter.Seq2[*mapping.Record, error]
 			}
 		}
 		if err != nil {
-			yield(nil, err)
+			yield(nil, because(ctx, err))
 		}
 	}
 }
@@ -98,8 +99,12 @@ func wrap(err error, seq int64) error {
 }
 
 func (s *sqlRows) open(ctx context.Context) (*sqlrow.Reader, error) {
-	if _, err := s.Fields(ctx); err != nil {
+	fields, err := s.Fields(ctx)
+	if err != nil {
 		return nil, err
+	}
+	if s.want != nil && !slices.Equal(s.want, fields) {
+		return nil, errors.New("source: the columns have changed since they were asked for")
 	}
 	types, err := s.rows.ColumnTypes()
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// RejectsOptions say where the keys are in a report about rejected rows. Which
-// columns Splio's reports have is unknown (FORMAT.md, section 8): look at one.
-type RejectsOptions struct {
+// KeysOptions say where the keys are in a file. Which columns Splio's reports about
+// rejected rows have is unknown (FORMAT.md, section 8): look at one.
+type KeysOptions struct {
 	// Column is the name of the column with the keys, in the first line of the
-	// report, spelt as there.
+	// file, spelt as there.
 	Column string
 
 	// Number is the number of the column with the keys, counted from 1, in place
@@ -31,51 +31,53 @@ type RejectsOptions struct {
 
 // Bounds of a report.
 const (
-	maxReportKey  = 4 << 10  // bytes of a key, far above any
-	maxReportHead = 64 << 10 // bytes of a line of names, and looked at for a separator
+	maxReadKey  = 4 << 10  // bytes of a key, far above any
+	maxKeysHead = 64 << 10 // bytes of a line of names, and looked at for a separator
 )
 
-var reportSeparators = []rune{';', ',', '\t', '|'}
+var keysSeparators = []rune{';', ',', '\t', '|'}
 
-func (o RejectsOptions) validate() error {
+func (o KeysOptions) validate() error {
 	var errs []error
 	switch {
 	case o.Column == "" && o.Number == 0:
-		errs = append(errs, errors.New("splio: RejectsOptions: say in Column or Number where the keys are"))
+		errs = append(errs, errors.New("splio: KeysOptions: say in Column or Number where the keys are"))
 	case o.Column != "" && o.Number != 0:
-		errs = append(errs, errors.New("splio: RejectsOptions: Column and Number exclude each other"))
+		errs = append(errs, errors.New("splio: KeysOptions: Column and Number exclude each other"))
 	}
 	if o.Number < 0 {
-		errs = append(errs, errors.New("splio: RejectsOptions.Number: columns count from 1"))
+		errs = append(errs, errors.New("splio: KeysOptions.Number: columns count from 1"))
 	}
 	switch s := o.Separator; {
 	case s == 0:
 	case s == '"' || s == '\n' || s == '\r' || s == ' ' || s >= utf8.RuneSelf:
-		errs = append(errs, errors.New("splio: RejectsOptions.Separator: it must be an ASCII character other than a space, a quote or a line end"))
+		errs = append(errs, errors.New("splio: KeysOptions.Separator: it must be an ASCII character other than a space, a quote or a line end"))
 	}
 	return errors.Join(errs...)
 }
 
-// ReadRejects reads a report, such as one of the rows that Splio has rejected,
-// and yields the key of each row, as it stands there without white space at the
-// ends, in the order of the report and as often as it is there. Rows that are
-// blank, or have no key, are passed over.
+// ReadKeys reads the keys of contacts out of CSV text, or out of a list of one key a
+// line: an export from Splio for [Activation.Known], a report about rejected rows for
+// [Activation.Resend], a list of persons for [Activation.Forget]. It yields the key
+// of each row, as it stands there without white space at the ends, in the order of
+// the rows and as often as it is there. Rows that are blank, or have no key, are
+// passed over.
 //
-// The report is UTF-8, with or without a byte order mark, or else its keys are
+// The text is UTF-8, with or without a byte order mark, or else its keys are
 // ASCII. Values may be quoted, with quotes in them doubled, and span lines. No
-// more than a key is held in memory, whatever the size of the report.
+// more than a key is held in memory, whatever the size of the text.
 //
 // An error comes last, with its line and without what is in it: options that
 // are wrong, a column that is not there, a row that does not reach the column,
 // a key that is not UTF-8, holds a control character or is longer than 4096
 // bytes, misplaced quotes, a read error. The stream can be ranged over once.
-func ReadRejects(r io.Reader, o RejectsOptions) iter.Seq2[string, error] {
+func ReadKeys(r io.Reader, o KeysOptions) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := o.validate(); err != nil {
 			yield("", err)
 			return
 		}
-		in := &reportReader{in: bufio.NewReaderSize(r, maxReportHead), line: 1, want: o.Number}
+		in := &keysReader{in: bufio.NewReaderSize(r, maxKeysHead), line: 1, want: o.Number}
 		if err := in.begin(o); err != nil {
 			yield("", err)
 			return
@@ -96,7 +98,7 @@ func ReadRejects(r io.Reader, o RejectsOptions) iter.Seq2[string, error] {
 	}
 }
 
-type reportReader struct {
+type keysReader struct {
 	in        *bufio.Reader
 	separator byte
 	line      int64 // of the next byte
@@ -105,13 +107,13 @@ type reportReader struct {
 	inside    bool // of a row, behind a separator
 }
 
-func (r *reportReader) fail(line int64, format string, args ...any) error {
-	return fmt.Errorf("splio: report, line %d: %w", line, fmt.Errorf(format, args...))
+func (r *keysReader) fail(line int64, format string, args ...any) error {
+	return fmt.Errorf("splio: keys, line %d: %w", line, fmt.Errorf(format, args...))
 }
 
 // begin finds the separator and the column.
-func (r *reportReader) begin(o RejectsOptions) error {
-	head, err := r.in.Peek(maxReportHead)
+func (r *keysReader) begin(o KeysOptions) error {
+	head, err := r.in.Peek(maxKeysHead)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return r.fail(1, "%w", err)
 	}
@@ -138,7 +140,7 @@ func (r *reportReader) begin(o RejectsOptions) error {
 			}
 			if string(bytes.TrimSpace(r.cell)) == o.Column {
 				if found > 0 {
-					return r.fail(line, "the column is there twice: use RejectsOptions.Number")
+					return r.fail(line, "the column is there twice: use KeysOptions.Number")
 				}
 				found = n
 			}
@@ -166,7 +168,7 @@ func (r *reportReader) begin(o RejectsOptions) error {
 // detectSeparator is for the first line of a report.
 func detectSeparator(head []byte) byte {
 	best, most := byte(';'), 0
-	for _, s := range reportSeparators {
+	for _, s := range keysSeparators {
 		n, quoted := 0, false
 		for _, b := range head {
 			if b == '"' {
@@ -187,7 +189,7 @@ func detectSeparator(head []byte) byte {
 }
 
 // next returns the key of the next row, "" when it has none.
-func (r *reportReader) next() (key string, err error) {
+func (r *keysReader) next() (key string, err error) {
 	line, columns, blank := r.line, 0, true
 	for more := true; more; {
 		columns++
@@ -225,7 +227,7 @@ const (
 // field reads up to the end of a field, and holds it when keep says so. Not more
 // is that the row ends. At the end of the report, where no row begins, the
 // error is io.EOF.
-func (r *reportReader) field(keep bool) (more, empty bool, err error) {
+func (r *keysReader) field(keep bool) (more, empty bool, err error) {
 	r.cell = r.cell[:0]
 	begun, state, size := r.line, fieldStart, 0
 	for {
@@ -282,8 +284,8 @@ func (r *reportReader) field(keep bool) (more, empty bool, err error) {
 		if size++; !keep {
 			continue
 		}
-		if r.cell = append(r.cell, b); len(r.cell) > maxReportKey {
-			return false, false, r.fail(begun, "the key is longer than %d bytes", maxReportKey)
+		if r.cell = append(r.cell, b); len(r.cell) > maxReadKey {
+			return false, false, r.fail(begun, "the key is longer than %d bytes", maxReadKey)
 		}
 	}
 }

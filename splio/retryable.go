@@ -1,0 +1,61 @@
+package splio
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/spliosync/spliosync/diff"
+)
+
+// Retryable reports whether what ended a call may pass without anybody's doing, so
+// that a later call is worth the while: no network, a server that is down, a run
+// that is at work already ([diff.ErrLocked]), files that nobody has taken yet
+// ([ErrWaiting]), a full disk, a segment that is not there yet, a context that has
+// ended. A scheduler that goes on after these alone, and gets a person otherwise,
+// repeats nothing that does harm, such as a login that was refused.
+//
+// It is not for nil, nor where somebody has to do something first: [ErrConfig],
+// [BrakeError], [ErrPending], [ErrNoPlan], a diff.StateError, diff.ErrStale,
+// diff.ErrStaged and diff.ErrReadOnly, and what matches fs.ErrExist,
+// fs.ErrPermission or errors.ErrUnsupported, or has an SQLSTATE of a login that is
+// refused (28) or of a query that can not be right (42). An error in err with a method
+// Retryable() bool has the last word on what it stands for, as those of package sftpx
+// and of diff/sqldiff do, and those of a [Transport], segment or [Differ] of your own
+// may.
+//
+// What nobody knows anything of is retryable: after any error the state is one from
+// which the next [Activation.Run] goes on.
+func Retryable(err error) bool {
+	if err == nil || is[*BrakeError](err) || is[*diff.StateError](err) {
+		return false
+	}
+	for _, known := range []error{ErrConfig, ErrPending, ErrNoPlan, diff.ErrStale, diff.ErrStaged, diff.ErrReadOnly} {
+		if errors.Is(err, known) {
+			return false
+		}
+	}
+	type judge interface {
+		error
+		Retryable() bool
+	}
+	if own, ok := errors.AsType[judge](err); ok {
+		return own.Retryable()
+	}
+	type sqlState interface { // of drivers, for segments that are queries
+		error
+		SQLState() string
+	}
+	if state, ok := errors.AsType[sqlState](err); ok {
+		switch code := state.SQLState(); {
+		case strings.HasPrefix(code, "28"), strings.HasPrefix(code, "42"):
+			return false // the login, or the query itself
+		}
+	}
+	for _, answer := range []error{fs.ErrExist, fs.ErrPermission, errors.ErrUnsupported} {
+		if errors.Is(err, answer) {
+			return false
+		}
+	}
+	return true
+}
