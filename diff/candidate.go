@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"bufio"
 	"crypto/rand"
 	"fmt"
 	"os"
@@ -15,7 +14,7 @@ type candidate struct {
 	encoder
 	store *Store
 	file  vfs.File // nil once closed
-	out   *bufio.Writer
+	out   *behind
 	head  []byte // of a block
 	err   error  // the first error; nothing is written after it
 	gone  bool   // the temporary file was renamed or removed
@@ -32,7 +31,7 @@ func newCandidate(s *Store, base snapshotID, columns []string, bits uint8) (*can
 	if err != nil {
 		return nil, fmt.Errorf("diff: create %s: %w", s.path(c.temp()), err)
 	}
-	c.file, c.out = f, bufio.NewWriterSize(f, writeSize)
+	c.file, c.out = f, newBehind(&vfs.Eager{File: f})
 	head := h.marshal()
 	c.at = int64(len(head))
 	if err := c.raw(head); err != nil {
@@ -47,7 +46,7 @@ func (c *candidate) temp() string { return tempPrefix + c.id.String() }
 // raw writes bytes; after the first error it does nothing but return it.
 func (c *candidate) raw(b []byte) error {
 	if c.err == nil {
-		if _, err := c.out.Write(b); err != nil {
+		if err := c.out.write(b); err != nil {
 			c.err = fmt.Errorf("diff: write %s: %w", c.store.path(c.temp()), err)
 		}
 	}
@@ -91,7 +90,7 @@ func (c *candidate) finish(name string) error {
 		c.err = fmt.Errorf("diff: write %s: %w", c.store.path(name), err)
 		return c.err
 	}
-	if err := c.out.Flush(); err != nil {
+	if err := c.out.flush(); err != nil {
 		return fail(err)
 	}
 	if err := c.file.Sync(); err != nil {
@@ -114,6 +113,7 @@ func (c *candidate) finish(name string) error {
 
 // abort removes the temporary file, unless it was finished. It may be repeated.
 func (c *candidate) abort() {
+	c.out.stop()
 	if c.file != nil {
 		_ = c.file.Close() // the file is not to be kept
 		c.file = nil

@@ -1,0 +1,87 @@
+package diff
+
+import (
+	"io"
+	"sync/atomic"
+)
+
+// behindBuffers is how many buffers may wait to be written.
+const behindBuffers = 4
+
+// behind writes on a goroutine of its own, so that whoever has something to write
+// goes on meanwhile. It begins with the first full buffer, and ends with flush or
+// stop. Use it from one goroutine at a time.
+type behind struct {
+	w          io.Writer
+	buf        []byte
+	full, free chan []byte // nil: there is no goroutine
+	ended      chan struct{}
+	err        atomic.Pointer[error] // the first error; nothing is written after it
+}
+
+func newBehind(w io.Writer) *behind { return &behind{w: w, buf: make([]byte, 0, writeSize)} }
+
+// write takes bytes. An error may be that of earlier ones.
+func (b *behind) write(p []byte) error {
+	for len(p) > 0 {
+		n := copy(b.buf[len(b.buf):cap(b.buf)], p)
+		b.buf = b.buf[:len(b.buf)+n]
+		p = p[n:]
+		if len(b.buf) < cap(b.buf) {
+			continue
+		}
+		if b.full == nil {
+			b.start()
+		}
+		b.full <- b.buf
+		b.buf = <-b.free
+	}
+	return b.failed()
+}
+
+func (b *behind) start() {
+	b.full, b.free, b.ended = make(chan []byte, behindBuffers), make(chan []byte, behindBuffers), make(chan struct{})
+	for range behindBuffers - 1 {
+		b.free <- make([]byte, 0, writeSize)
+	}
+	go func() {
+		defer close(b.ended)
+		for p := range b.full {
+			b.out(p)
+			b.free <- p[:0]
+		}
+	}()
+}
+
+func (b *behind) out(p []byte) {
+	if b.err.Load() != nil || len(p) == 0 {
+		return
+	}
+	if _, err := b.w.Write(p); err != nil {
+		b.err.Store(&err)
+	}
+}
+
+func (b *behind) failed() error {
+	if err := b.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// flush writes all that was taken.
+func (b *behind) flush() error {
+	b.stop()
+	b.out(b.buf)
+	b.buf = b.buf[:0]
+	return b.failed()
+}
+
+// stop ends the goroutine. It may be repeated.
+func (b *behind) stop() {
+	if b.full != nil {
+		close(b.full)
+		<-b.ended
+		b.full = nil
+	}
+}
