@@ -126,7 +126,8 @@ type Activation struct {
 	// OnRejection, when set, is called for everything found wrong with a value
 	// or record while a plan is made, from one goroutine; those of conflicting
 	// duplicates come last. What [mapping.Rejection.Value] returns is personal
-	// data. The run waits for each call.
+	// data. The run waits for each call. Without it, records of a CSV file in which
+	// values were mended before need not be rendered again to be counted.
 	OnRejection func(mapping.Rejection)
 
 	// OnRejected, when set, is called for each record that is rejected as a whole,
@@ -313,10 +314,16 @@ func (j *job) clock() time.Time {
 // and comes together with a [*BrakeError]. With any other error there is no plan.
 //
 // Wrong configuration is reported all at once, with [ErrConfig], before the
-// state is opened. A segment in a CSV file is read again for the rows that are
-// sent: one that was written to or replaced meanwhile gives an error. A plan that
-// would fill the disk of State fails before it does. After an error the state is as it was, except that a ready plan may be gone.
-// When ctx ends, the error holds context.Cause(ctx).
+// state is opened. A segment in a CSV file is read again for the records that are
+// not what they were: one that was written to or replaced meanwhile gives an error.
+// In such a file, a record whose text is what it was in the last delivered run is
+// not rendered again, as long as the mapping, the header, this module and the
+// version of Go are the same; a function without a [mapping.Transform] Version, or
+// a key made of several fields, keeps that from happening.
+//
+// A plan that would fill the disk of State fails before it does. After an error
+// the state is as it was, except that a ready plan may be gone. When ctx ends, the
+// error holds context.Cause(ctx).
 func (a Activation) Plan(ctx context.Context, src mapping.Source) (_ *Plan, err error) {
 	a, ended := a.watched(ctx, "plan")
 	defer func() { ended(err) }()
