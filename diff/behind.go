@@ -69,19 +69,26 @@ func (b *behind) failed() error {
 	return nil
 }
 
-// flush writes all that was taken.
+// flush writes all that was taken. Nothing can be written after it.
 func (b *behind) flush() error {
-	b.stop()
+	b.end()
 	b.out(b.buf)
-	b.buf = b.buf[:0]
+	b.buf = nil
 	return b.failed()
 }
 
-// stop ends the goroutine. It may be repeated.
+// stop gives up what was taken and not written yet. It may be repeated, and called
+// after flush.
 func (b *behind) stop() {
+	b.end()
+	b.buf = nil
+}
+
+// end ends the goroutine, and gives up its memory.
+func (b *behind) end() {
 	if b.full != nil {
 		close(b.full)
 		<-b.ended
-		b.full = nil
+		b.full, b.free = nil, nil
 	}
 }
