@@ -63,7 +63,7 @@ func (o *options) neededFlags(f *flag.FlagSet) {
 	f.StringVar(&o.universe, "universe", "", "`name` of the universe at Splio")
 	f.StringVar(&o.subsequence, "subsequence", "", "`name` of the import configuration at Splio that the files are for")
 	f.StringVar(&o.state, "state", "", "`directory` that remembers what was delivered; made at the first run")
-	f.StringVar(&o.to, "to", "", "`destination`: a directory, or sftp://user@host:port/dir, where /dir is absolute and\n/~/dir is below the directory that a login starts in")
+	f.StringVar(&o.to, "to", "", "`destination`: a directory that exists, or sftp://user@host:port/dir, where /dir is absolute and\n/~/dir is below the directory that a login starts in")
 }
 
 func (o *options) segmentFlags(f *flag.FlagSet) {
