@@ -165,11 +165,11 @@ func TestExplain(t *testing.T) {
 		{name: "unknown", reason: "nobody has ever heard of it", key: "eve@example.net", lines: []string{"bob@example.net,Bob,Ray"},
 			want: "unknown", says: []string{"not in the segment, and the state remembers nothing of it"}},
 		{name: "unknown, a key being unusable", reason: "it may be its own", key: "eve@example.net", lines: []string{"-,Eve,Zoltan"},
-			want: "unknown", says: []string{"1 record of the segment has no usable key: it may be about the contact"}},
+			want: "unknown", says: []string{"1 record of the segment has no usable key and may be about the contact: the rejections of a preview name the lines"}},
 		{name: "no key", reason: "no record can have it", key: "eve at example", lines: []string{"bob@example.net,Bob,Ray"},
 			want: "no_key", says: []string{"no contact with this key: not an e-mail address", "No record of the segment has it just so"}},
 		{name: "no key, as it stands in the segment", reason: "its record is rejected for it", key: "eve at example", lines: []string{"eve at example,Eve,Zoltan"},
-			want: "no_key 1:rejected (email, not an e-mail address: rejected)", says: []string{`Record 1 is rejected: field "email": not an e-mail address.`, "1 record of the segment is with this key"}},
+			want: "no_key 1:rejected (email, not an e-mail address: rejected)", says: []string{`Record 1 is rejected: field "email": not an e-mail address.`, "1 record of the segment has this key"}},
 		{name: "no key in a file", reason: "a reader would see another key", key: `a\"b`, lines: []string{`a\"b,Eve,Zoltan`, `c,Eve,Zoltan`},
 			change: func(a *splio.Activation) {
 				a.State, a.Mapping.Key.To = filepath.Join(a.State, "another"), "customer_key"

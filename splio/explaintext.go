@@ -34,7 +34,7 @@ func (x *explainer) sayNoKey(say sayer) {
 	say("There can be no contact with this key: %s. A record that has it is rejected.", x.out.Reason)
 	switch {
 	case x.out.Found > 0:
-		say("%s with this key, and nothing is sent: mend the key at its source.", count(x.out.Found, "record of the segment is", "records of the segment are"))
+		say("%s this key, and nothing is sent: mend the key at its source.", count(x.out.Found, "record of the segment has", "records of the segment have"))
 	case x.out.Unusable > 0:
 		say("No record of the segment has it just so, but %s no usable key: the rejections of a preview name the lines.", count(x.out.Unusable, "record has", "records have"))
 	case x.segment:
@@ -84,7 +84,7 @@ func (x *explainer) sayVerdict(say sayer) {
 		}
 		say("The contact is not in the segment, and the state remembers nothing of it: it was never delivered from here, or has left since, or was forgotten. Look at how the segment is made, and whether its key is written in another way there.")
 		if o.Unusable > 0 {
-			say("%s no usable key: it may be about the contact. The rejections of a preview name the lines.", count(o.Unusable, "record of the segment has", "records of the segment have"))
+			say("%s about the contact: the rejections of a preview name the lines.", count(o.Unusable, "record of the segment has no usable key and may be", "records of the segment have no usable key, and one of them may be"))
 		}
 	case VerdictRemembered:
 		say("The contact was sent before. What the next plan does about it depends on the segment, and none was given.")

@@ -152,13 +152,13 @@ func (l *leavers) skipped(s *diff.Summary) string {
 	case s.First:
 		return "nothing was delivered before, so that nobody can have left"
 	case l.collect && s.Kept > 0:
-		return "the keys of contacts sent before are not kept, and can not be collected while some of them may be missing from the segment: run once with the whole of it"
+		return "the keys of contacts sent before are not kept, and can not be collected while some of them may be missing from the segment: run once with the whole of it, and with no more records that have no usable key than Activation.MaxUnusable"
 	case l.collect:
 		return "the keys of contacts sent before were not kept: they are from this run on"
 	case l.Partial:
 		return "the segment is partial, so that nobody is known to have left"
 	case s.Kept > 0:
-		return "records without a usable key may be those of contacts that seem to have left"
+		return "records without a usable key, of which there are more than Activation.MaxUnusable, may be those of contacts that seem to have left"
 	}
 	return ""
 }

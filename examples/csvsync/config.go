@@ -34,6 +34,7 @@ func configure(o *options, args []string) (*job, error) {
 			State:       o.state,
 			Insert:      o.insert,
 			Partial:     o.partial,
+			MaxUnusable: o.maxUnusable,
 			Refresh:     o.refresh,
 		},
 		report:  o.report,

@@ -21,6 +21,7 @@ type options struct {
 	known, knownColumn, duplicates          string
 	leftUnsubscribe, leftClear, leftDelete  string
 	memory, retain, samples                 int
+	maxUnusable                             int64
 	lazyQuotes, direct                      bool
 	insert, partial, refresh, dryRun, quiet bool
 	history                                 bool
@@ -62,7 +63,7 @@ func (o *options) neededFlags(f *flag.FlagSet) {
 	f.StringVar(&o.universe, "universe", "", "`name` of the universe at Splio")
 	f.StringVar(&o.subsequence, "subsequence", "", "`name` of the import configuration at Splio that the files are for")
 	f.StringVar(&o.state, "state", "", "`directory` that remembers what was delivered; made at the first run")
-	f.StringVar(&o.to, "to", "", "`destination`: a directory, or sftp://user@host:port/dir, where /dir is absolute and\n/~/dir is below the directory that a login starts in")
+	f.StringVar(&o.to, "to", "", "`destination`: a directory that exists, or sftp://user@host:port/dir, where /dir is absolute and\n/~/dir is below the directory that a login starts in")
 }
 
 func (o *options) segmentFlags(f *flag.FlagSet) {
@@ -89,6 +90,7 @@ func (o *options) sentFlags(f *flag.FlagSet) {
 func (o *options) leftFlags(f *flag.FlagSet) {
 	f.StringVar(&o.leftUnsubscribe, "left-unsubscribe", "", "they leave these lists: `ids` like 3,7")
 	f.StringVar(&o.leftClear, "left-clear", "", "these attributes are sent empty: `names` like points,c5")
+	f.Int64Var(&o.maxUnusable, "max-unusable", 0, "the `number` of records without a usable key up to which contacts that are not in the segment have left: with\nmore, such a record may be theirs, and nothing is done about them, nor are they forgotten (default 0)")
 	f.StringVar(&o.leftDelete, "left-delete", "", "they are deleted at Splio, through this `sub-sequence` of the scope deletecontacts; excludes the others")
 }
 
@@ -103,7 +105,7 @@ func (o *options) destinationFlags(f *flag.FlagSet) {
 }
 
 func (o *options) planFlags(f *flag.FlagSet) {
-	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be sent; leave the state and the destination alone")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be sent; leave the state and the destination alone, to which it does not even connect")
 	f.BoolVar(&o.work.make, "plan", false, "make a plan to be looked at, and send nothing; the next run replaces it")
 	f.BoolVar(&o.work.apply, "apply", false, "send the plan that was made, as it is, and read no segment")
 	f.StringVar(&o.work.release, "release", "", "approve the plan that was made, braked or not, for a `reason` that is kept with it: the next run\nsends it first, or with -apply this one")

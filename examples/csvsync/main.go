@@ -97,7 +97,7 @@ func (j *job) execute(ctx context.Context, stdout, stderr io.Writer) (err error)
 		if j.upkeep.adopt {
 			printAdopted(stdout, report, found)
 		}
-		printReport(stdout, report, found, j.dryRun, !j.dryRun && !j.work.make && !braked)
+		printReport(stdout, report, found, j.activation.Partial, j.dryRun, !j.dryRun && !j.work.make && !braked)
 		if j.work.make && err == nil {
 			fmt.Fprintf(stdout, "the plan waits, and the next run replaces it; to send it:\n  %s\n", j.command("-apply"))
 		}

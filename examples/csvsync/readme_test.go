@@ -10,6 +10,26 @@ import (
 	"testing"
 )
 
+// The mapping in the README does what the text around it says.
+func TestReadmeMapping(t *testing.T) {
+	_, rest, _ := strings.Cut(readText(t, "README.md"), "```json\n")
+	shown, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("the README shows no mapping")
+	}
+	b := newBench(t)
+	b.setMapping(shown)
+	b.setSegment("E-Mail;Prénom;Naissance;Téléphone;Opt-in;Ville\n",
+		"Lea@example.fr;Léa;21/05/1990;06 39 98 00 01;oui;Lyon\n", "max@example.fr;Max;1990-05-21;+33 6 39 98 00 02;peut-être;\n")
+	b.sync(day1, "-insert").want(t, statusDone, `blanked 1: field "Naissance": not a date (line 3)`, `blanked 1: field "Opt-in": not a boolean (line 3)`)
+	const want = "email;firstname;birthday;cellphone;optin;Ville\n" +
+		"lea@example.fr;Léa;1990-05-21;0033639980001;1;Lyon\n" +
+		"max@example.fr;Max;;0033639980002;;\n"
+	if got := b.read("acme_contacts_crm_20260301.csv"); got != want {
+		t.Errorf("sent\n%s\nwant\n%s", got, want)
+	}
+}
+
 // The session in the README is typed as it stands, and shows what the README says.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("README.md")

@@ -45,8 +45,8 @@ func (l firstLines) of(kind splio.RejectionCount) string {
 	return fmt.Sprintf(" (%s %s)", word, strings.Join(numbers, ", "))
 }
 
-// printReport writes the summary for people; not sending says that none of the files was to be sent yet. It holds no value of any contact.
-func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun, sending bool) {
+// printReport writes the summary for people, of a segment that is partial or not; not sending says that none of the files was to be sent yet. It holds no value of any contact.
+func printReport(w io.Writer, r *splio.Report, found firstLines, partial, dryRun, sending bool) {
 	if r.Resumed != nil {
 		fmt.Fprintln(w, "first, the delivery of an earlier run:")
 		printFiles(w, r.Resumed, true)
@@ -59,7 +59,7 @@ func printReport(w io.Writer, r *splio.Report, found firstLines, dryRun, sending
 	}
 	fmt.Fprintf(w, "read %d: %d rejected, %d duplicate, %d held back, %d unchanged, %d inserted, %d updated\n",
 		r.Read, r.Rejected, r.Duplicate, r.HeldBack, r.Unchanged, r.Inserted, r.Updated)
-	printLeft(w, r)
+	printLeft(w, r, partial)
 	for _, c := range r.Columns {
 		if c.Added && !r.First {
 			fmt.Fprintf(w, "attribute %s is new: %d contacts sent before have a value in it\n", c.Name, c.Changed)
@@ -104,7 +104,7 @@ func printFound(w io.Writer, r *splio.Report, found firstLines) {
 }
 
 // printLeft writes what is done about those who left the segment.
-func printLeft(w io.Writer, r *splio.Report) {
+func printLeft(w io.Writer, r *splio.Report, partial bool) {
 	if r.Left > 0 {
 		what := "nothing is sent about them"
 		switch {
@@ -116,10 +116,14 @@ func printLeft(w io.Writer, r *splio.Report) {
 		fmt.Fprintf(w, "left the segment: %d (%s)\n", r.Left, what)
 	}
 	if r.LeftSkipped != "" {
-		fmt.Fprintln(w, r.LeftSkipped)
+		fmt.Fprintln(w, inFlags.Replace(r.LeftSkipped))
 	}
 	if r.Uncertain > 0 {
-		fmt.Fprintf(w, "not in the segment, but maybe not gone: %d\n", r.Uncertain)
+		why := " (a record without a usable key may be theirs; -max-unusable says how many are no matter)"
+		if partial {
+			why = ""
+		}
+		fmt.Fprintf(w, "not in the segment, but maybe not gone: %d%s\n", r.Uncertain, why)
 	}
 }
 

@@ -67,6 +67,14 @@ func TestLeft(t *testing.T) {
 			}
 		})
 	}
+	t.Run("records without a key", func(t *testing.T) { // which may be those of who seems to have left
+		b := newBench(t)
+		b.sync("-insert", "-left-unsubscribe", "3", day1).want(t, statusDone)
+		b.setSegment("email,first_name,points\n", "ada@example.com,Ada,1\n", "bob@example.com,Bob,2\n", ",Nobody,3\n")
+		b.sync("-insert", "-left-unsubscribe", "3", day2).want(t, statusDone, "there are more than -max-unusable", "not in the segment, but maybe not gone: 1 (a record without a usable key", "nothing to send")
+		b.sync("-insert", "-left-unsubscribe", "3", day2, "-max-unusable", "1").want(t, statusDone, "left the segment: 1 (1 rows are sent about them)")
+		b.sync("-insert", "-max-unusable", "-1").want(t, statusConfig, "-max-unusable is negative")
+	})
 	b := newBench(t)
 	b.sync("-left-unsubscribe", "64,x", "-left-clear", "email").want(t, statusConfig, `-left-unsubscribe "x"`)
 	b.sync("-left-unsubscribe", "64", "-left-clear", "email").want(t, statusConfig, "-left-unsubscribe: ids of lists are 0 to 63", `-left-clear: "email" is the key`)
