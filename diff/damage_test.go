@@ -49,6 +49,18 @@ func readLean(ctx context.Context, s *diff.Store) error {
 	return errors.Join(err, r.Close())
 }
 
+// readText is readAll in a run by text, if the columns are the right ones.
+func readText(ctx context.Context, s *diff.Store) error {
+	r, err := s.Begin(ctx, []string{"a", "b"}, diff.RunOptions{Rendering: "r", Again: func(context.Context, iter.Seq[int64]) error {
+		return errors.New("nothing was put")
+	}})
+	if err != nil {
+		return err
+	}
+	_, err = r.Compare(ctx)
+	return errors.Join(err, r.Close())
+}
+
 // refused checks that a snapshot is refused by everything that reads it, and
 // left alone.
 func refused(t *testing.T, name string, snapshot []byte, dir string, s *diff.Store, sentinels ...error) {
@@ -57,7 +69,7 @@ func refused(t *testing.T, name string, snapshot []byte, dir string, s *diff.Sto
 	if err := os.WriteFile(path, snapshot, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	errs := map[string]error{"a run": readAll(t.Context(), s, []string{"a"}), "a lean run": readLean(t.Context(), s)}
+	errs := map[string]error{"a run": readAll(t.Context(), s, []string{"a"}), "a lean run": readLean(t.Context(), s), "a run by text": readText(t.Context(), s)}
 	if !strings.HasPrefix(name, "key twice") && !strings.HasSuffix(name, "share a key") { // MarkDue and Forget have no need to know all keys at once
 		_, errs["MarkDue"] = s.MarkDue(t.Context(), keys("ann"))
 		_, errs["Forget"] = s.Forget(t.Context(), keys("ann"))
@@ -339,6 +351,13 @@ func FuzzReader(f *testing.F) {
 		l.add(o.record(rec(fmt.Sprint(i), "1"), byte(i), l.columns))
 	}
 	f.Add(l.bytes(), true)
+	l.blocks, l.first = append(l.blocks[1:], l.blocks[0]), len(l.blocks)-1 // two sections
+	f.Add(l.bytes(), true)
+	l.columns, l.blocks, l.first = []string{"a", "b"}, nil, 0 // those of the runs below
+	for i := range 3 {
+		l.add(o.record(in{key: fmt.Sprint(i), cells: []string{"1", "2"}, text: 1, note: 2}, byte(i), l.columns))
+	}
+	f.Add(l.bytes(), true)
 	f.Add(l.bytes()[:100], false)
 	f.Add([]byte{}, false)
 	f.Add(slices.Concat(l.header(), bytes.Repeat([]byte{0xF0}, 100)), false)
@@ -355,6 +374,9 @@ func FuzzReader(f *testing.F) {
 			t.Fatal(err)
 		}
 		err = readAll(t.Context(), s, []string{"a", "b"})
+		if terr := readText(t.Context(), s); (terr == nil) != (err == nil) {
+			t.Fatalf("by text: %v, and otherwise: %v", terr, err)
+		}
 		runtime.ReadMemStats(&after)
 		if err != nil {
 			se, ok := errors.AsType[*diff.StateError](err)

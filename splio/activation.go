@@ -317,9 +317,10 @@ func (j *job) clock() time.Time {
 // state is opened. A segment in a CSV file is read again for the records that are
 // not what they were: one that was written to or replaced meanwhile gives an error.
 // In such a file, a record whose text is what it was in the last delivered run is
-// not rendered again, as long as the mapping, the header, this module and the
-// version of Go are the same; a function without a [mapping.Transform] Version, or
-// a key made of several fields, keeps that from happening.
+// not rendered again, as long as the mapping, the header, the rules of its time
+// zones, this module and the version of Go are the same; a function without a
+// [mapping.Transform] Version, or a key made of several fields, keeps that from
+// happening. Of a build whose version nobody has named, it has to be the same file.
 //
 // A plan that would fill the disk of State fails before it does. After an error
 // the state is as it was, except that a ready plan may be gone. When ctx ends, the

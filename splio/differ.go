@@ -99,6 +99,10 @@ const renderingVersion = 1
 // rendering digests what turns records into cells.
 func (a Activation) rendering() (string, error) {
 	o := a.Destination.Options()
+	zones, err := rulesOf(a.Mapping)
+	if err != nil {
+		return "", err
+	}
 	text, err := json.Marshal(struct {
 		Version            int
 		Mapping            mapping.Mapping
@@ -107,7 +111,8 @@ func (a Activation) rendering() (string, error) {
 		Reserved           []string
 		Quotes             Quotes // they decide on what is rejected
 		Backslash          bool
-	}{renderingVersion, a.Mapping, o.Attributes, o.Custom, o.CustomMax, o.Reserved, a.Format.Quotes, a.Format.Backslash})
+		Zones              []string
+	}{renderingVersion, a.Mapping, o.Attributes, o.Custom, o.CustomMax, o.Reserved, a.Format.Quotes, a.Format.Backslash, zones})
 	if err != nil {
 		return "", fmt.Errorf("splio: digest the mapping: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -47,7 +48,8 @@ type simStep struct {
 	Hour                                           int // of the clock
 	Columns                                        int // that are mapped, from 1
 	Insert, Known, Partial, Refresh, Brake, NoSize bool
-	Key                                            int // that is marked, forgotten or made at Splio
+	File, Quoted                                   bool // the segment is a file, with quotes around all values
+	Key                                            int  // that is marked, forgotten or made at Splio
 	Records                                        []simRecord
 	Faults                                         []simFault
 	Seed                                           uint64 // of what a power cut takes
@@ -75,7 +77,7 @@ func (s simStep) String() string {
 	for _, f := range []struct {
 		name string
 		on   bool
-	}{{"insert", s.Insert}, {"known", s.Known}, {"partial", s.Partial}, {"refresh", s.Refresh}, {"brake", s.Brake}, {"no size", s.NoSize}} {
+	}{{"insert", s.Insert}, {"known", s.Known}, {"partial", s.Partial}, {"refresh", s.Refresh}, {"brake", s.Brake}, {"no size", s.NoSize}, {"file", s.File}, {"quoted", s.Quoted}} {
 		if f.on {
 			b.WriteString(", " + f.name)
 		}
@@ -206,6 +208,7 @@ func (s *simStep) vary(r *rand.Rand) {
 	}
 	s.Known, s.Partial, s.Refresh = !s.Insert && r.IntN(2) == 0, r.IntN(5) == 0, r.IntN(20) == 0
 	s.Brake, s.NoSize, s.Key, s.Seed = r.IntN(8) == 0, r.IntN(6) == 0, r.IntN(8), r.Uint64()
+	s.File, s.Quoted = r.IntN(5) > 0, r.IntN(8) == 0
 }
 
 func newSimFault(r *rand.Rand) simFault {
@@ -221,6 +224,7 @@ func newSimFault(r *rand.Rand) simFault {
 type simulation struct {
 	*simPlan
 	dir   string
+	file  string // that segments are in
 	disk  *simDisk
 	line  *simLine
 	splio *spliotest.Splio
@@ -238,7 +242,12 @@ type simStats struct{ steps, days, faults, kills, cuts, refused, files int }
 
 // simulate plays a plan, and returns what went wrong.
 func simulate(p *simPlan, dir string) (*simulation, error) {
-	s := &simulation{simPlan: p, dir: dir, disk: newSimDisk(), line: newSimLine(), loose: map[string]bool{}, left: map[string]bool{}}
+	file, err := os.CreateTemp(dir, "segment-")
+	if err != nil {
+		return &simulation{}, err
+	}
+	defer func() { _ = errors.Join(file.Close(), os.Remove(file.Name())) }()
+	s := &simulation{file: file.Name(), simPlan: p, dir: dir, disk: newSimDisk(), line: newSimLine(), loose: map[string]bool{}, left: map[string]bool{}}
 	update := spliotest.Subsequence{NoCreate: true, EmptyErases: p.EmptyErases}
 	o := spliotest.Options{
 		Universe: "acme", Drop: spliotest.Memory(s.line),
@@ -248,7 +257,6 @@ func simulate(p *simPlan, dir string) (*simulation, error) {
 	for i := range simColumns {
 		o.Custom = append(o.Custom, spliotest.Field{Name: fmt.Sprint("c", i)})
 	}
-	var err error
 	if s.splio, err = spliotest.New(o); err != nil {
 		return s, err
 	}

@@ -136,7 +136,7 @@ func shrink(p *simPlan, dir string) *simPlan {
 	for i := range p.Steps {
 		for _, change := range []func(*simStep){
 			func(s *simStep) { s.Partial = false }, func(s *simStep) { s.Refresh = false }, func(s *simStep) { s.Known = false },
-			func(s *simStep) { s.Brake = false }, func(s *simStep) { s.NoSize = false }, func(s *simStep) { s.Hour = 0 }, func(s *simStep) { s.Insert = true },
+			func(s *simStep) { s.Brake = false }, func(s *simStep) { s.NoSize = false }, func(s *simStep) { s.Hour = 0 }, func(s *simStep) { s.File = false }, func(s *simStep) { s.Quoted = false }, func(s *simStep) { s.Insert = true },
 		} {
 			try(func(q *simPlan) { change(&q.Steps[i]) })
 		}
@@ -237,7 +237,7 @@ func (s *simulation) cutIdle(step *simStep) error {
 
 // act is what a process does in a step.
 func (s *simulation) act(ctx context.Context, step *simStep, a splio.Activation, p *process) (err error) {
-	src := simSource(step.Records)
+	src := s.segment(step)
 	keys := func(yield func(string, error) bool) { yield(key(step.Key), nil) }
 	var report *splio.Report
 	switch step.Do {
@@ -279,7 +279,7 @@ func (s *simulation) act(ctx context.Context, step *simStep, a splio.Activation,
 			b := *s.last
 			b.Known = false
 			a = s.activation(&b, p)
-			report, err = a.Adopt(ctx, simSource(s.last.Records), true)
+			report, err = a.Adopt(ctx, s.segment(s.last), true)
 			if report != nil {
 				report.Inserted = -report.Unchanged // there is no file for them
 				report.Unchanged, report.Updated = 0, 0
@@ -335,7 +335,7 @@ func (s *simulation) settle(step *simStep) error {
 	var r *splio.Report
 	err := s.imports()
 	for tries := 0; err == nil; tries++ {
-		if r, err = a.Run(context.Background(), simSource(step.Records), caller{p}); err == nil {
+		if r, err = a.Run(context.Background(), s.segment(step), caller{p}); err == nil {
 			break
 		}
 		if errors.Is(err, splio.ErrWaiting) && tries < 3 { // those of a plan that was on its way
@@ -366,7 +366,7 @@ func (s *simulation) settle(step *simStep) error {
 		return nil
 	}
 	puts := p.puts
-	r, err = a.Run(context.Background(), simSource(step.Records), caller{p})
+	r, err = a.Run(context.Background(), s.segment(step), caller{p})
 	if err == nil && (p.puts > puts || r.Inserted+r.Updated > 0) {
 		err = fmt.Errorf("run again: %d files, %d inserted, %d updated", p.puts-puts, r.Inserted, r.Updated)
 	}

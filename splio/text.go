@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -39,25 +40,44 @@ func (j *job) textRendering(mapper *mapping.Mapper, src mapping.Source, renderin
 	if !ok || mapper.KeyField() < 0 || anyFunction(j.Mapping) || !chunked.Repeatable() {
 		return ""
 	}
-	layout := chunked.Layout()
-	if layout == "" {
+	layout, build := chunked.Layout(), build()
+	if layout == "" || build == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s\n%s\n%q\n%s", rendering, layout, mapper.Columns(), build())
+	return fmt.Sprintf("%s\n%s\n%q\n%s", rendering, layout, mapper.Columns(), build)
 }
 
 // build names what comes with a build and has a part in rendering: this module, and
-// the tables of characters, languages and zones.
+// the tables of characters and languages.
 func build() string {
-	parts := []string{runtime.Version()}
+	const own = "github.com/spliosync/spliosync"
+	parts, known, unknown := []string{runtime.Version()}, false, false
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range append(info.Deps, &info.Main) {
-			if m.Path == "github.com/spliosync/spliosync" || m.Path == "golang.org/x/text" {
-				parts = append(parts, m.Path, m.Version, m.Sum)
+			if m.Path != own && m.Path != "golang.org/x/text" {
+				continue
 			}
+			known = known || m.Path == own
+			if m.Replace != nil {
+				m = m.Replace
+			}
+			unknown = unknown || !strings.HasPrefix(m.Version, "v") || strings.HasSuffix(m.Version, "+dirty")
+			parts = append(parts, m.Path, m.Version, m.Sum)
 		}
 	}
-	return strings.Join(parts, " ")
+	if known && !unknown {
+		return strings.Join(parts, " ")
+	}
+	// What somebody is at work on may have any name: it is another one with each build.
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	file, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(strings.Join(parts, " "), file.Size(), file.ModTime().UnixNano())
 }
 
 // anyFunction reports whether a function has a part in the mapping that does not
