@@ -25,10 +25,14 @@ type again struct {
 	records map[int64]in
 	texts   map[int64][]byte // nil: they have none
 	feeds   int
-	asked   []int64
+	asked   []int64 // those that were put again, or, in a run by text, at all
+	again   int     // how often they were offered again
 }
 
 func (a *again) put(_ context.Context, numbers iter.Seq[int64]) error {
+	if a.run.ByText() {
+		return a.putKnown(numbers)
+	}
 	a.asked = slices.Collect(numbers)
 	if !slices.IsSorted(a.asked) || len(a.asked) == 0 || !slices.Equal(a.asked, slices.Collect(numbers)) {
 		return fmt.Errorf("the numbers are %d", a.asked)
@@ -44,15 +48,64 @@ func (a *again) put(_ context.Context, numbers iter.Seq[int64]) error {
 			for n := i; n < len(a.asked) && errs[i] == nil; n += len(errs) {
 				key, cells := a.records[a.asked[n]].bytes()
 				text := a.texts[a.asked[n]]
-				if isNoted(text) {
-					text = nil
-				}
 				errs[i] = f.PutText(a.asked[n], text, key, cells, noteOf(text))
 			}
 		})
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// putKnown offers all records by their text again.
+func (a *again) putKnown(numbers iter.Seq[int64]) error {
+	if numbers != nil {
+		return errors.New("numbers were given")
+	}
+	a.again++
+	var wg sync.WaitGroup
+	errs := make([]error, max(1, a.feeds))
+	asked := make([][]int64, len(errs))
+	all := slices.Sorted(maps.Keys(a.records))
+	for i := range errs {
+		wg.Go(func() {
+			f := a.run.Feed()
+			for n := i; n < len(all) && errs[i] == nil; n += len(errs) {
+				var put bool
+				if put, errs[i] = a.offer(f, all[n]); put {
+					asked[i] = append(asked[i], all[n])
+				}
+			}
+		})
+	}
+	wg.Wait()
+	a.asked = slices.Concat(append(asked, a.asked)...)
+	return errors.Join(errs...)
+}
+
+// offer puts a record, unless it is known.
+func (a *again) offer(f *diff.Feed, seq int64) (put bool, err error) {
+	key, cells := a.records[seq].bytes()
+	text := a.texts[seq]
+	var known [1]bool
+	if err := f.Known(seq, [][]byte{text}, known[:]); err != nil || known[0] {
+		return false, err
+	}
+	if isNoted(text) {
+		text = nil
+	}
+	return true, f.PutText(seq, text, key, cells, noteOf(text))
+}
+
+// puts offers a record in a test.
+func (a *again) puts(t *testing.T, f *diff.Feed, seq int64) {
+	t.Helper()
+	put, err := a.offer(f, seq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if put {
+		a.asked = append(a.asked, seq)
+	}
 }
 
 // beginLean begins a run that can put these records once more.
@@ -272,7 +325,8 @@ func TestAgainDamage(t *testing.T) {
 		s := open(t, dir, diff.Options{FS: quick{osFS(t, dir)}})
 		records := wide(20_000, "old")
 		deliver(t, s, diff.RunOptions{Create: true}, records...)
-		path := filepath.Join(dir, "snapshot.current")
+		l, _ := parse([]byte(tree(t, dir)["snapshot.current"]))
+		path := filepath.Join(dir, fmt.Sprintf("snapshot.records-%x", l.body))
 		file, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -297,19 +351,39 @@ func TestAgainDamage(t *testing.T) {
 	}
 }
 
-// recordsOf returns the records of a snapshot in order, whatever its partitions.
-func recordsOf(t *testing.T, data string) [][]byte {
+// recordsOf returns the records of a snapshot in order, whatever its partitions and
+// files.
+func recordsOf(t *testing.T, files map[string]string, name string) [][]byte {
 	t.Helper()
-	l, ok := parse([]byte(data))
-	if !ok || !bytes.Equal(l.bytes(), []byte(data)) {
-		t.Fatal("not a snapshot as documented")
+	all := make(map[string][]byte)
+	take := func(name string, changes bool) (body [16]byte) {
+		l, ok := parse([]byte(files[name]))
+		if !ok {
+			t.Fatalf("%s is not as documented", name)
+		}
+		for _, b := range l.blocks {
+			for r := range slices.Chunk(b.records, l.size()) {
+				key, instead := string(r[:16]), r[24]&64 != 0
+				if _, ok := all[key]; ok != instead || !changes && instead {
+					t.Errorf("%s: a record of which it says %v that it stands in place of one: %v", name, instead, ok)
+				}
+				all[key] = slices.Clone(r)
+				all[key][24] &^= 64
+				if r[24]&128 != 0 {
+					delete(all, key)
+				}
+			}
+		}
+		return l.body
 	}
-	var all [][]byte
-	for _, b := range l.blocks {
-		all = slices.AppendSeq(all, slices.Chunk(b.records, l.size()))
+	l, _ := parse([]byte(files[name]))
+	if l.body != [16]byte{} {
+		if inner := take(fmt.Sprintf("snapshot.records-%x", l.body), false); inner != [16]byte{} {
+			t.Errorf("%s has another file with records", name)
+		}
 	}
-	slices.SortFunc(all, bytes.Compare)
-	return all
+	take(name, true)
+	return slices.SortedFunc(maps.Values(all), bytes.Compare)
 }
 
 // textOf is the text that a record is made of in tests, where several texts make
@@ -385,7 +459,8 @@ func TestAgainIsTheSame(t *testing.T) {
 			}
 			outcome, kept := make([]string, len(modes)), make([][][]byte, len(modes))
 			for i, s := range stores {
-				opts := o.Tiny([]int64{0, int64(size) << 4, 40 << 10}[rng.IntN(3)], 1+rng.IntN(4))
+				memory := []int64{0, int64(size) << 4, 40 << 10}[rng.IntN(3)]
+				opts := o.Tiny(memory, 1+rng.IntN(4))
 				opts.Keys, opts.Noted = true, run == 4
 				a := &again{records: make(map[int64]in), feeds: 1 + rng.IntN(3)}
 				if modes[i] != "plain" {
@@ -404,17 +479,17 @@ func TestAgainIsTheSame(t *testing.T) {
 				for _, rec := range records {
 					a.records[rec.seq] = rec.in
 				}
-				if want := modes[i] == "by text" && run > 0 && !opts.Refresh && !without; r.ByText() != want {
+				if want := modes[i] == "by text" && run > 0 && !opts.Refresh && !without; r.ByText() != want && (memory == 0 || r.ByText()) {
 					t.Fatalf("%s run %d is by text: %v", modes[i], run, r.ByText())
 				}
-				putTexts(t, rng, r, records, a.texts)
+				putTexts(t, rng, r, records, a)
 				sum := compare(t, r)
 				outcome[i] = counts(sum) + "\n" + changes(t, r, []string{"a", "b"})
 				for seq, err := range r.Holders() {
 					outcome[i] += fmt.Sprint(" ", seq, err)
 				}
 				id := stage(t, r)
-				kept[i] = recordsOf(t, tree(t, dirs[i])["snapshot.staged-"+id])
+				kept[i] = recordsOf(t, tree(t, dirs[i]), "snapshot.staged-"+id)
 				publish(t, s, id)
 				if r.ByText() {
 					skipped += len(records) - len(a.asked)
@@ -460,25 +535,27 @@ func TestAgainIsTheSame(t *testing.T) {
 	}
 }
 
-// putTexts puts records with their texts, if there are any: in a run by text
-// without cells.
-func putTexts(t *testing.T, rng *rand.Rand, r *diff.Run, records []modelRecord, texts map[int64][]byte) {
+// putTexts puts records with their texts, if there are any: in a run by text those
+// that are not known by it.
+func putTexts(t *testing.T, rng *rand.Rand, r *diff.Run, records []modelRecord, a *again) {
 	t.Helper()
-	if texts == nil {
+	if a.texts == nil {
 		putConcurrently(t, rng, r, records)
 		return
 	}
 	feeds := []*diff.Feed{r.Feed(), r.Feed()}
 	for _, rec := range records {
+		f := feeds[rng.IntN(2)]
+		if r.ByText() {
+			a.puts(t, f, rec.seq)
+			continue
+		}
 		key, cells := rec.bytes()
-		text := texts[rec.seq]
-		if !r.ByText() && isNoted(text) {
+		text := a.texts[rec.seq]
+		if isNoted(text) {
 			text = nil
 		}
-		if r.ByText() {
-			cells = nil
-		}
-		if err := feeds[rng.IntN(2)].PutText(rec.seq, text, key, cells, noteOf(text)); err != nil {
+		if err := f.PutText(rec.seq, text, key, cells, noteOf(text)); err != nil {
 			t.Fatal(err)
 		}
 	}

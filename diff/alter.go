@@ -114,7 +114,11 @@ func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], one 
 	if err != nil {
 		return err
 	}
-	c, err := newCandidate(s, cur.id, cur.columns, cur.partitionBits)
+	f := whole
+	if cur.body != nil {
+		f = apart
+	}
+	c, err := newCandidate(s, cur.id, f, snapshotID{}, cur.columns, cur.partitionBits)
 	if err != nil {
 		return err
 	}
@@ -125,14 +129,14 @@ func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], one 
 		if err := context.Cause(ctx); err != nil {
 			return fmt.Errorf("diff: %w", err)
 		}
-		p, records, err := cur.next()
+		p, records, err := cur.all()
 		if err != nil {
 			return err
 		}
 		if len(records) == 0 {
 			break
 		}
-		kept := records[:0]
+		kept, counted := records[:0], totals{}
 		for rec := range slices.Chunk(records, cur.size) {
 			if _, ok := wanted[record(rec).key()]; ok {
 				found = true
@@ -141,8 +145,9 @@ func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], one 
 				}
 			}
 			kept = append(kept, rec...)
+			counted.add(record(rec).flags())
 		}
-		if err := c.write(p, kept); err != nil {
+		if err := c.write(p, kept, counted); err != nil {
 			return err
 		}
 	}
@@ -150,7 +155,10 @@ func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], one 
 		return err
 	}
 	if found {
-		return c.finish(currentName)
+		if err := c.finish(currentName); err != nil {
+			return err
+		}
+		return s.removeUnused()
 	}
 	// An earlier call may have found them, and failed when all was done but this.
 	if err := s.fs.SyncDir("."); err != nil {

@@ -2,15 +2,98 @@ package diff
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spliosync/spliosync/internal/vfs"
 )
 
-// candidate writes a snapshot that may become the next one. It goes to a
-// temporary file until stage.
+// candidate writes a snapshot that may become the next one. A small one is one file.
+// Otherwise a file has the records, which many snapshots share, and another one says
+// what has changed since that was written.
 type candidate struct {
+	form   form
+	totals totals
+	notes  notes
+	store  *Store
+	head   header
+	file   *snapshotFile // the one that is being written
+	done   bool          // it was staged, or given up
+}
+
+// form says what is to be written of a snapshot.
+type form uint8
+
+const (
+	whole   form = iota // all of it, in one file
+	apart               // all of it, with the records in a file of their own
+	changed             // only what has changed since the records were written
+)
+
+// newCandidate begins a snapshot in place of another one, whose id is zero for none.
+// Records are the file that has them when only the changes are written.
+func newCandidate(s *Store, base snapshotID, f form, records snapshotID, columns []string, bits uint8) (*candidate, error) {
+	c := &candidate{store: s, form: f}
+	c.head = header{partitionBits: bits, base: base, body: records, check: s.dig.check, scope: s.opts.Scope, columns: columns}
+	rand.Read(c.head.id[:])
+	first := c.head
+	if f == apart {
+		rand.Read(c.head.body[:])
+		first.id, first.base = c.head.body, snapshotID{}
+	}
+	var err error
+	c.file, err = newSnapshotFile(s, first)
+	return c, err
+}
+
+// write writes the records of a partition, which ascend; those of the whole snapshot
+// in it are counted in t.
+func (c *candidate) write(partition uint32, records []byte, t totals) error {
+	c.totals.records += t.records
+	c.totals.unconfirmed += t.unconfirmed
+	c.totals.due += t.due
+	return c.file.write(partition, records)
+}
+
+// stage finishes the snapshot as a candidate; after an error there is none.
+func (c *candidate) stage() (id string, err error) {
+	name := stagedPrefix + c.head.id.String()
+	if err := c.finish(name); err != nil {
+		_ = c.store.remove(name) // nobody will ever hear of it
+		return "", err
+	}
+	c.store.whole, c.done = c.head.id, true
+	return c.head.id.String(), nil
+}
+
+// finish makes the files durable, the one that makes it a snapshot last.
+func (c *candidate) finish(name string) error {
+	if c.form == apart {
+		c.file.totals = c.totals
+		if err := c.file.finish(recordsPrefix + c.head.body.String()); err != nil {
+			return err
+		}
+		var err error
+		if c.file, err = newSnapshotFile(c.store, c.head); err != nil {
+			return err
+		}
+		c.form = changed
+	}
+	c.file.totals, c.file.notes = c.totals, c.notes
+	return c.file.finish(name)
+}
+
+// abort removes what was not finished. It may be repeated. A file of records that no
+// snapshot needs is removed by the next Begin.
+func (c *candidate) abort() {
+	c.done = true
+	c.file.abort()
+}
+
+// snapshotFile is a file of a snapshot that is being written, under a temporary name
+// until it is finished.
+type snapshotFile struct {
 	encoder
 	store *Store
 	file  vfs.File // nil once closed
@@ -20,106 +103,127 @@ type candidate struct {
 	gone  bool   // the temporary file was renamed or removed
 }
 
-func newCandidate(s *Store, base snapshotID, columns []string, bits uint8) (*candidate, error) {
-	h := header{partitionBits: bits, base: base, check: s.dig.check, scope: s.opts.Scope, columns: columns}
-	rand.Read(h.id[:])
-	c := &candidate{
-		encoder: encoder{id: h.id, size: recordSize(len(columns)), max: blockRecords(len(columns)), last: -1},
+func newSnapshotFile(s *Store, h header) (*snapshotFile, error) {
+	f := &snapshotFile{
+		encoder: encoder{id: h.id, size: recordSize(len(h.columns)), max: blockRecords(len(h.columns))},
 		store:   s,
 	}
-	f, err := s.fs.OpenFile(c.temp(), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	file, err := s.fs.OpenFile(f.temp(), os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
-		return nil, fmt.Errorf("diff: create %s: %w", s.path(c.temp()), err)
+		f.gone = true
+		return f, fmt.Errorf("diff: create %s: %w", s.path(f.temp()), err)
 	}
-	c.file, c.out = f, newBehind(&vfs.Eager{File: f})
+	f.file, f.out = file, newBehind(&vfs.Eager{File: file})
 	head := h.marshal()
-	c.at = int64(len(head))
-	if err := c.raw(head); err != nil {
-		c.abort()
-		return nil, err
+	f.at = int64(len(head))
+	if err := f.raw(head); err != nil {
+		f.abort()
+		return f, err
 	}
-	return c, nil
+	return f, nil
 }
 
-func (c *candidate) temp() string { return tempPrefix + c.id.String() }
+func (f *snapshotFile) temp() string { return tempPrefix + f.id.String() }
 
 // raw writes bytes; after the first error it does nothing but return it.
-func (c *candidate) raw(b []byte) error {
-	if c.err == nil {
-		if err := c.out.write(b); err != nil {
-			c.err = fmt.Errorf("diff: write %s: %w", c.store.path(c.temp()), err)
+func (f *snapshotFile) raw(b []byte) error {
+	if f.err == nil {
+		if err := f.out.write(b); err != nil {
+			f.err = fmt.Errorf("diff: write %s: %w", f.store.path(f.temp()), err)
 		}
 	}
-	return c.err
+	return f.err
 }
 
 // write writes the records of a partition, which may be none. The partitions
-// ascend, once more from the first one on if need be.
-func (c *candidate) write(partition uint32, records []byte) error {
+// ascend.
+func (f *snapshotFile) write(partition uint32, records []byte) error {
 	for len(records) > 0 {
-		n := min(len(records), c.max*c.size)
-		c.head = c.block(c.head[:0], partition, records[:n])
-		if err := c.raw(c.head); err != nil {
+		n := min(len(records), f.max*f.size)
+		f.head = f.block(f.head[:0], partition, records[:n])
+		if err := f.raw(f.head); err != nil {
 			return err
 		}
-		if err := c.raw(records[:n]); err != nil {
+		if err := f.raw(records[:n]); err != nil {
 			return err
 		}
 		records = records[n:]
 	}
-	return c.err
-}
-
-// stage finishes the file as a candidate; after an error there is none.
-func (c *candidate) stage() (id string, err error) {
-	name := stagedPrefix + c.id.String()
-	if err := c.finish(name); err != nil {
-		_ = c.store.remove(name) // nobody will ever hear of it
-		return "", err
-	}
-	c.store.whole = c.id
-	return c.id.String(), nil
+	return f.err
 }
 
 // finish ends the file, makes it durable and gives it its name.
-func (c *candidate) finish(name string) error {
-	if err := c.raw(c.end()); err != nil {
+func (f *snapshotFile) finish(name string) error {
+	if err := f.raw(f.end()); err != nil {
 		return err
 	}
 	fail := func(err error) error {
-		c.err = fmt.Errorf("diff: write %s: %w", c.store.path(name), err)
-		return c.err
+		f.err = fmt.Errorf("diff: write %s: %w", f.store.path(name), err)
+		return f.err
 	}
-	if err := c.out.flush(); err != nil {
+	if err := f.out.flush(); err != nil {
 		return fail(err)
 	}
-	if err := c.file.Sync(); err != nil {
+	if err := f.file.Sync(); err != nil {
 		return fail(err)
 	}
-	err := c.file.Close()
-	c.file = nil
+	err := f.file.Close()
+	f.file = nil
 	if err != nil {
 		return fail(err)
 	}
-	if err := c.store.fs.Rename(c.temp(), name); err != nil {
+	if err := f.store.fs.Rename(f.temp(), name); err != nil {
 		return fail(err)
 	}
-	c.gone = true
-	if err := c.store.fs.SyncDir("."); err != nil {
+	f.gone = true
+	if err := f.store.fs.SyncDir("."); err != nil {
 		return fail(err)
 	}
 	return nil
 }
 
 // abort removes the temporary file, unless it was finished. It may be repeated.
-func (c *candidate) abort() {
-	c.out.stop()
-	if c.file != nil {
-		_ = c.file.Close() // the file is not to be kept
-		c.file = nil
+func (f *snapshotFile) abort() {
+	if f.out != nil {
+		f.out.stop()
 	}
-	if !c.gone && c.store.fs != nil {
-		_ = c.store.remove(c.temp()) // what stays is removed by the next Begin
-		c.gone = true
+	if f.file != nil {
+		_ = f.file.Close() // the file is not to be kept
+		f.file = nil
 	}
+	if !f.gone && f.store.fs != nil {
+		_ = f.store.remove(f.temp()) // what stays is removed by the next Begin
+		f.gone = true
+	}
+}
+
+// unused returns the names of the files with records that no snapshot needs. As long
+// as it can not be told of any, there are none.
+func (s *Store) unused() ([]string, error) {
+	files, err := s.list(isRecords)
+	if len(files) == 0 || err != nil {
+		return nil, err
+	}
+	snapshots, err := s.list(func(name string) bool { return name == currentName || isStaged(name) })
+	if err != nil {
+		return nil, err
+	}
+	needed := make(map[string]bool)
+	for _, name := range snapshots {
+		h, err := readHeader(s.fs, name, s.path(name))
+		if _, ok := errors.AsType[*StateError](err); ok {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		needed[recordsPrefix+h.body.String()] = true
+	}
+	unused := files[:0]
+	for _, name := range files {
+		if !needed[name] {
+			unused = append(unused, name)
+		}
+	}
+	return unused, nil
 }

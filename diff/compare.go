@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/bits"
-	"runtime"
 )
 
 // Memory of a run, of which half is for the records that are put, an eighth
@@ -25,6 +25,14 @@ const (
 	aimSpread  = 4 // a count of partitions that is so many bits finer will do
 )
 
+// changesMost is the part of the records up to which a snapshot that says only what
+// has changed has the next one say so too.
+const changesMost = 4
+
+// mostWhole is the number of records up to which a snapshot is one file, which is
+// written in no time.
+const mostWhole = 10_000
+
 // Compare joins the records with the last snapshot. It is the barrier of a run:
 // nothing can be put after it, other than what [RunOptions.Again] is asked for
 // during it. It works on as many partitions at once as
@@ -42,10 +50,6 @@ func (r *Run) Compare(ctx context.Context) (*Summary, error) {
 		verdicts: newVerdicts(len(r.columns)),
 		newSize:  recordSize(len(r.columns)),
 		sum:      &Summary{First: r.last == nil, Columns: make([]ColumnSummary, len(r.columns))},
-	}
-	j.holders = newNumbers()
-	if j.layout = r.shape; r.byText {
-		j.layout = r.complete
 	}
 	err := errors.Join(j.all(ctx), j.release())
 	if err == nil && j.drops != nil {
@@ -74,8 +78,9 @@ func (j *join) all(ctx context.Context) error {
 	if err := j.today.end(); err != nil {
 		return err
 	}
-	j.sum.Read = j.today.count + unusable
-	j.kept = j.opts.Partial || unusable > j.opts.MaxUnusable || j.byText // or maybe not
+	j.sum.Read = j.today.count + unusable + j.Run.known
+	j.sum.Unusable, j.sum.Rejected = unusable, unusable
+	j.kept = j.opts.Partial || unusable > j.opts.MaxUnusable
 	for i, name := range j.columns {
 		j.sum.Columns[i].Name = name
 	}
@@ -99,60 +104,105 @@ func (j *join) all(ctx context.Context) error {
 		return err
 	}
 	j.today.seal(j.bits)
-	if j.lean || j.byText {
-		again, err := j.putAgain(ctx)
-		if err != nil {
+	j.form = j.formFor(max(old, j.today.count+j.Run.known))
+	if j.lean {
+		if err := j.putLean(ctx); err != nil {
 			return err
 		}
-		if j.byText {
-			unusable = again
-		}
 	}
-	j.sum.Unusable, j.sum.Rejected = unusable, unusable
-	j.kept = j.opts.Partial || unusable > j.opts.MaxUnusable
+	if j.texts != nil {
+		return j.joinTexts(ctx)
+	}
+	return j.joinAll(ctx)
+}
+
+// joinAll joins, and writes the next snapshot.
+func (j *join) joinAll(ctx context.Context) error {
+	j.holders = newNumbers()
+	j.holders.merge(j.held)
 	if err := j.begin(); err != nil {
 		return err
 	}
-	err = j.run(ctx)
+	if err := j.run(ctx); err != nil {
+		return err
+	}
+	var used [maxNotes + 1]bool
+	for _, w := range j.crew {
+		for n, is := range &w.used {
+			used[n] = used[n] || is
+		}
+	}
 	if j.next != nil {
+		j.notes.keep(used)
 		j.next.notes = j.notes.all
 	}
-	return err
+	return nil
 }
 
-// begin begins the next snapshot, unless it was begun.
+// begin begins the next snapshot.
 func (j *join) begin() (err error) {
 	if err := j.store.usable(); err != nil { // the caller's functions may have closed it
 		return err
 	}
-	if j.next == nil && !j.store.opts.ReadOnly {
-		j.next, err = newCandidate(j.store, j.base, j.columns, j.bits)
+	if j.store.opts.ReadOnly {
+		return nil
 	}
+	var records snapshotID
+	if j.form == changed {
+		records = j.last.header.body
+	}
+	j.next, err = newCandidate(j.store, j.base, j.form, records, j.columns, j.bits)
 	return err
 }
 
-// putAgain finds the records of which more is needed, and has them put again. It
-// returns how many of these had no key.
-func (j *join) putAgain(ctx context.Context) (unusable int64, err error) {
-	j.finding = true
-	if j.byText {
-		err = j.findTexts(ctx)
-	} else if err = j.run(ctx); err == nil && j.coarse == nil {
-		j.last.rewind()
+// formFor chooses what is written of a snapshot of about so many records.
+func (j *join) formFor(records int64) form {
+	most := int64(mostWhole)
+	if j.opts.tiny > 0 {
+		most = j.opts.tiny >> 8
 	}
-	if err != nil {
-		return 0, err
+	switch {
+	case j.last != nil && j.last.body != nil && j.same && j.coarse == nil && j.bits == j.last.partitionBits &&
+		j.last.held <= j.last.body.held/changesMost:
+		return changed
+	case records > most:
+		return apart
+	}
+	return whole
+}
+
+// putLean finds the records of which column digests are needed, and has them put
+// again.
+func (j *join) putLean(ctx context.Context) error {
+	j.finding, j.holders = true, newNumbers()
+	if err := j.run(ctx); err != nil {
+		return err
+	}
+	if j.coarse == nil {
+		j.last.rewind()
 	}
 	j.finding = false
 	if len(j.wanted.pages) == 0 {
-		return 0, nil
+		return nil
 	}
+	if _, err := j.putAgain(ctx, j.wanted.all(false)); err != nil {
+		return err
+	}
+	for seq := range j.wanted.all(true) {
+		return notAsItWas(seq)
+	}
+	j.wanted = nil
+	return nil
+}
+
+// putAgain has records put again.
+func (j *join) putAgain(ctx context.Context, numbers iter.Seq[int64]) (unusable int64, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return 0, fmt.Errorf("diff: %w", err)
 	}
 	j.again = newRelation(j.complete.size, j.memory()/8, j.spillTo)
 	j.phase.Store(puttingAgain)
-	err = j.opts.Again(ctx, j.wanted.all(false))
+	err = j.opts.Again(ctx, numbers)
 	if !j.phase.CompareAndSwap(puttingAgain, comparing) {
 		return 0, errors.Join(err, errors.New("diff: the run was closed while records were put again"))
 	}
@@ -162,10 +212,6 @@ func (j *join) putAgain(ctx context.Context) (unusable int64, err error) {
 	if unusable, err = j.flush(); err != nil {
 		return 0, err
 	}
-	for seq := range j.wanted.all(true) {
-		return 0, notAsItWas(seq)
-	}
-	j.wanted = nil
 	if err := j.again.end(); err != nil {
 		return 0, err
 	}
@@ -184,7 +230,7 @@ func (j *join) plan(old int64) {
 	n := j.today.count
 	most := max(n, old)
 	bytes := n * int64(j.today.size+j.newSize+groupBytes)
-	if j.lean || j.byText {
+	if j.lean {
 		bytes += n * int64(j.complete.size) // at worst all are put again
 	}
 	if j.last != nil {
@@ -194,12 +240,9 @@ func (j *join) plan(old int64) {
 		}
 	}
 	bytes += bytes / 4 // partitions are not all of one size
-	workers := int64(j.opts.workers)
-	if workers == 0 {
-		workers = int64(runtime.GOMAXPROCS(0))
-	}
+	workers := int64(j.crewSize())
 	share := j.memory() / 4
-	if j.lean || j.byText {
+	if j.lean || j.texts != nil {
 		share /= 2
 	}
 	if j.today.spilled() {
@@ -262,7 +305,7 @@ func (j *join) readCoarse(ctx context.Context) error {
 		if err := context.Cause(ctx); err != nil {
 			return fmt.Errorf("diff: %w", err)
 		}
-		_, records, err := j.last.next()
+		_, records, err := j.last.all()
 		if err != nil {
 			return err
 		}
@@ -290,7 +333,7 @@ func (j *join) readCoarse(ctx context.Context) error {
 // release gives up all that only the join needs.
 func (j *join) release() error {
 	errs := []error{j.today.close(), j.again.close(), j.known.close(), j.coarse.close()}
-	j.Run.today, j.Run.again = nil, nil
+	j.Run.today, j.Run.again, j.Run.texts = nil, nil, nil
 	if j.last != nil {
 		errs = append(errs, j.last.close()) // an open file can not be replaced everywhere
 		j.last = nil

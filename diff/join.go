@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -10,21 +11,18 @@ import (
 // join compares partition by partition. The last snapshot is read in ascending
 // order of the partitions, and the next one written so; in between, workers join
 // one partition each. A lean run joins twice: first to find the records that are
-// to be put again.
+// to be put again. A run by text does so only when it finds that some are.
 type join struct {
 	*Run
 	bits    uint8
-	noted   [maxNotes + 1]bool // numbers of notes that records of the last snapshot have, once it was read
 	workers int
 	crew    []*worker
-	layout  shape     // of the entries that are compared
 	finding bool      // this is the first of two
 	newSize int       // of a record of the next snapshot
 	kept    bool      // keys that nobody put keep their state
 	known   *relation // nil: not given
-	coarse  *relation // the last snapshot, when it has too few partitions, or what is left of it to be joined; or nil
-	asked   *relation // in a run by text, the entries of the records that are to be put again
-	rest    *relation // and the records of the last snapshot that are not decided about before
+	coarse  *relation // the last snapshot, when it has too few partitions; or nil
+	form    form      // what is written of the next snapshot
 
 	verdicts *verdicts
 	sum      *Summary
@@ -94,17 +92,19 @@ func (j *join) pass() {
 // worker joins one partition at a time. Its memory is used again.
 type worker struct {
 	*join
-	hasher hasher
-	groups []group
-	table  []uint32 // number of a group plus 1, by hash; 0 is none
-	mask   uint32
-	before []byte // records of the last snapshot; they are the first groups
-	now    []byte // entries of today: the one that is taken of each key
-	after  []byte // records of the next snapshot
-	more   []byte // column digests of records that were put again
-	drops  []byte // keys of the last snapshot that the next one lacks, each with a byte
-	puts   uint32 // how many these are
-	read   []byte // scratch
+	hasher   hasher
+	groups   []group
+	table    []uint32 // number of a group plus 1, by hash; 0 is none
+	mask     uint32
+	before   []byte // records of the last snapshot; they are the first groups
+	standing int    // so many of them, the first ones, stay where they are unless they change
+	removed  []byte // records that say that there is none any more
+	now      []byte // entries of today: the one that is taken of each key
+	after    []byte // records of the next snapshot
+	more     []byte // column digests of records that were put again
+	drops    []byte // keys of the last snapshot that the next one lacks, each with a byte
+	puts     uint32 // how many these are
+	read     []byte // scratch
 
 	wanted []int64 // records that are to be put again
 	holds  []int64 // records whose keys the next snapshot has
@@ -113,12 +113,21 @@ type worker struct {
 	sets   []Columns
 	setOf  map[Columns]uint32
 	sum    Summary // counts of the partition
+	totals totals  // of the next snapshot
 	olds   int     // records of before
-	notes  [maxNotes + 1]int64
+	counts []int64 // those of the columns
 	used   [maxNotes + 1]bool
-	asked  appender // of the entries of records that are to be put again
-	rest   appender // of the records of the last snapshot that are not decided about yet
-	counts []int64  // those of the columns
+
+	instead bool // what is written about the group stands in place of a record that stays where it is
+	stays   bool // which goes on to count
+
+	raw         []byte // in a run by text, what the last snapshot has of the partition
+	rawStanding int
+	seen        []seenRecord // those of raw that a record was found for
+	sought      [textBatch]uint64
+	places      places
+	sums        textSums // of seen
+	notes       [maxNotes + 1]int64
 }
 
 // group is what is known of a key.
@@ -128,13 +137,11 @@ type group struct {
 	more  uint32 // where its column digests end in worker.more, counted in records; 0: it has none
 	valid uint32 // records that were not rejected
 	flags uint8
-	seq   int64  // in a run by text, the record that is taken
-	text  uint64 // and the digest of its text
 }
 
 // groupBytes is about what a group takes, with its place in the table and a
 // finding.
-const groupBytes = 48 + 8 + 16
+const groupBytes = 32 + 8 + 16
 
 // Flags of a group.
 const (
@@ -142,8 +149,7 @@ const (
 	isClash             // the policy rejects all of its records
 	isKnown
 	isHeld // a record that was rejected stands in for its entry
-	isMany // its texts differ, or there are several that are to be put again
-	isOpen // its records are to be put again
+	isGone // the last snapshot says of its key that there is no record any more
 )
 
 // partition joins the next partition. It returns false when there is none.
@@ -154,9 +160,6 @@ func (w *worker) partition(ctx context.Context) (more bool, err error) {
 	}
 	if err := w.gather(ctx, p); err != nil {
 		return false, err
-	}
-	if w.finding && w.byText {
-		return w.foundTexts(ctx, p)
 	}
 	w.settle()
 	if w.other != 0 {
@@ -174,7 +177,7 @@ func (w *worker) partition(ctx context.Context) (more bool, err error) {
 		return false, nil
 	}
 	if w.next != nil {
-		if err := w.next.write(p, w.after); err != nil {
+		if err := w.next.write(p, w.after, w.totals); err != nil {
 			return false, err
 		}
 	}
@@ -208,11 +211,22 @@ func (w *worker) load(ctx context.Context) (p uint32, more bool, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return p, false, fmt.Errorf("diff: %w", err)
 	}
-	w.before = w.before[:0]
+	into := w.old()
+	*into, w.standing, w.removed = (*into)[:0], 0, w.removed[:0]
 	if w.last != nil && w.coarse == nil {
-		w.before, err = w.last.partition(w.before, p, w.bits)
+		if *into, w.standing, err = w.last.partition(*into, p, w.bits); err == nil && w.form == changed {
+			w.removed = w.last.removed(w.removed)
+		}
 	}
 	return p, true, err
+}
+
+// old is where the records of the last snapshot are read to.
+func (w *worker) old() *[]byte {
+	if w.texts != nil {
+		return &w.raw
+	}
+	return &w.before
 }
 
 // gather puts the records of all relations together by key.
@@ -220,22 +234,24 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 	w.groups, w.now, w.after, w.found, w.sets = w.groups[:0], w.now[:0], w.after[:0], w.found[:0], w.sets[:0]
 	w.wanted, w.more, w.puts, w.other = w.wanted[:0], w.more[:0], 0, 0
 	w.drops, w.holds = w.drops[:0], w.holds[:0]
-	w.sum = Summary{}
+	w.sum, w.totals = Summary{}, totals{}
 	clear(w.counts)
 	clear(w.setOf)
 	clear(w.table)
 	if w.coarse != nil {
-		err := w.coarse.each(ctx, p, &w.read, func(r []byte) { w.before = append(w.before, r...) })
+		into := w.old()
+		err := w.coarse.each(ctx, p, &w.read, func(r []byte) { *into = append(*into, r...) })
 		if err != nil {
 			return err
 		}
 	}
 	w.reserve(0)
 	if w.last != nil {
-		w.olds = len(w.before) / w.last.size
-		if w.finding || !w.byText { // otherwise they were counted already
-			w.sum.Previous = int64(w.olds)
+		w.sum.Previous = int64(len(*w.old()) / w.last.size)
+		if w.texts != nil {
+			w.sortTexts()
 		}
+		w.olds = len(w.before) / w.last.size
 		w.reserve(w.olds)
 		for rest := w.before; len(rest) > 0; rest = rest[w.last.size:] {
 			n := len(w.groups)
@@ -244,19 +260,29 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 			}
 		}
 	}
-	if w.byText {
-		if err := w.gatherTexts(ctx, p); err != nil {
-			return err
-		}
-	} else if err := w.today.each(ctx, p, &w.read, w.take); err != nil {
+	if err := w.today.each(ctx, p, &w.read, w.take); err != nil {
 		return err
 	}
 	if w.again != nil {
-		if err := w.again.each(ctx, p, &w.read, w.takeAgain); err != nil {
+		take := w.takeAgain
+		if w.texts != nil {
+			take = w.take
+		}
+		if err := w.again.each(ctx, p, &w.read, take); err != nil {
 			return err
 		}
 	}
-	if w.known == nil || w.finding && w.byText {
+	for b := w.removed; len(b) > 0; b = b[w.last.size:] {
+		if at := w.lookup(b); w.table[at] != 0 {
+			w.groups[w.table[at]-1].flags |= isGone
+		} else if w.next != nil {
+			w.after = append(w.after, b[:w.last.size]...)
+		}
+	}
+	if w.texts != nil {
+		w.takeSeen()
+	}
+	if w.known == nil {
 		return nil
 	}
 	return w.known.each(ctx, p, &w.read, func(k []byte) {
@@ -351,10 +377,6 @@ func (w *worker) takeRejected(g *group, e entry) {
 // takeAgain finds the record of an entry that was put again.
 func (w *worker) takeAgain(b []byte) {
 	e := entry(b)
-	if w.byText {
-		w.takeOpen(e)
-		return
-	}
 	if n := w.table[w.lookup(b)]; n != 0 && w.groups[n-1].valid > 0 {
 		g := &w.groups[n-1]
 		if first := w.entry(g); first.number() == e.number() && first.row() == e.row() {
@@ -367,7 +389,7 @@ func (w *worker) takeAgain(b []byte) {
 	w.other = e.seq()
 }
 
-func (w *worker) entry(g *group) entry { return entry(w.now[int(g.at)*w.layout.size:][:w.layout.size]) }
+func (w *worker) entry(g *group) entry { return entry(w.now[int(g.at)*w.shape.size:][:w.shape.size]) }
 
 // settle gives each key its verdict and writes its state.
 func (w *worker) settle() {
@@ -377,52 +399,58 @@ func (w *worker) settle() {
 		if i < w.olds {
 			o = record(w.before[i*w.last.size:][:w.last.size])
 		}
+		standing := i < w.standing
+		w.instead = w.form == changed && (standing || o != nil && o.flags()&flagInstead != 0 || g.flags&isGone != 0)
+		w.stays = false
+		written := len(w.after)
 		switch {
-		case g.flags&isPut == 0 && o == nil: // what was put by text turned out to have no key
 		case g.flags&isPut == 0:
 			if !w.kept {
 				w.sum.Gone++
 				w.drop(g.key, true)
-				continue
+				break
 			}
 			w.sum.Kept++
-			w.carry(o)
+			w.carry(o, standing)
 		case g.valid == 0: // rejected
-			w.keepOld(g, o)
+			w.keepOld(g, o, standing)
 		case g.flags&isClash != 0:
 			w.sum.Conflicting += int64(g.valid)
-			w.keepOld(g, o)
+			w.keepOld(g, o, standing)
 		default:
 			w.sum.Duplicate += int64(g.valid - 1)
-			w.compare(g, w.entry(g), o)
+			w.compare(g, w.entry(g), o, standing)
+		}
+		if w.instead && !w.stays && len(w.after) == written && w.next != nil {
+			w.after, _ = appendRecord(w.after, g.key, 0, flagInstead|flagRemoved, len(w.columns))
 		}
 	}
 }
 
 // keepOld carries the old record of a key that was put and is not compared.
-func (w *worker) keepOld(g *group, o record) {
+func (w *worker) keepOld(g *group, o record, standing bool) {
 	if o != nil && w.opts.Keys { // otherwise there may be no entry
 		w.hold(w.entry(g).seq())
 	}
-	w.carry(o)
+	w.carry(o, standing)
 }
 
 // conflicts finds the records of keys that the policy rejects.
 func (w *worker) conflicts(ctx context.Context, p uint32) error {
-	put := w.today
-	if w.byText {
-		put = w.again
-	}
-	return put.each(ctx, p, &w.read, func(b []byte) {
+	clash := func(b []byte) {
 		if e := entry(b); !e.rejected() && w.group(b).flags&isClash != 0 {
 			w.found = append(w.found, finding{e.seq(), codeConflict})
 		}
-	})
+	}
+	if err := w.today.each(ctx, p, &w.read, clash); err != nil || w.texts == nil || w.again == nil {
+		return err
+	}
+	return w.again.each(ctx, p, &w.read, clash)
 }
 
 // compare decides about the record that is taken of a key. A nil record is
 // none.
-func (w *worker) compare(g *group, e entry, o record) {
+func (w *worker) compare(g *group, e entry, o record, standing bool) {
 	// Under Create or with known keys, whether an unconfirmed record exists at
 	// the destination is settled now.
 	isNew := o == nil || o.flags()&flagUnconfirmed != 0 && (w.opts.Create || w.known != nil)
@@ -456,7 +484,7 @@ func (w *worker) compare(g *group, e entry, o record) {
 		}
 		w.hold(e.seq())
 		w.found = append(w.found, finding{e.seq(), code})
-		w.keep(e, flags, digests)
+		w.keep(e, flags, digests, nil)
 		return
 	}
 	flags := o.flags() & flagUnconfirmed
@@ -485,7 +513,10 @@ func (w *worker) compare(g *group, e entry, o record) {
 		}
 	}
 	w.hold(e.seq())
-	w.keep(e, flags, digests)
+	if !standing {
+		o = nil
+	}
+	w.keep(e, flags, digests, o)
 }
 
 // digests returns the column digests of the record that is taken of a key,
@@ -496,7 +527,7 @@ func (w *worker) digests(g *group, e entry, o record) (_ digests, ok bool) {
 	case o != nil && w.same && o.flags()&flagNoRow == 0 && e.row() == o.row():
 		return o.digests(), true
 	case !w.lean:
-		return digests(e[w.complete.columns:]), true
+		return digests(e[w.shape.columns:]), true
 	case g.more == 0:
 		return nil, false
 	}
@@ -521,7 +552,7 @@ func (w *worker) set(s Columns) uint32 {
 // changed returns the columns in which an entry differs from its old record.
 func (w *worker) changed(e entry, digests digests, o record) (set Columns) {
 	byRow := w.exact && o.flags()&flagNoRow == 0
-	if !byRow || e.at(w.layout.base) != o.row() {
+	if !byRow || e.at(w.shape.base) != o.row() {
 		for at, c := range w.baseOf {
 			if c >= 0 && digests.at(c) != o.digests().at(at) {
 				set.add(c)
@@ -542,32 +573,54 @@ func (w *worker) changed(e entry, digests digests, o record) (set Columns) {
 	return set
 }
 
-// keep writes the state of an entry into the next snapshot.
-func (w *worker) keep(e entry, flags byte, d digests) {
+// keep writes the state of an entry into the next snapshot, unless it is that of a
+// record that stays where it is.
+func (w *worker) keep(e entry, flags byte, d digests, standing record) {
 	if w.next == nil {
 		return
 	}
+	w.totals.add(flags)
+	note := e.note(w.shape)
+	w.used[note] = true
+	if w.instead {
+		flags |= flagInstead
+	}
+	from := len(w.after)
 	w.after = append(w.after, e[:digestBytes]...)
 	w.after = binary.LittleEndian.AppendUint64(w.after, e.row())
 	w.after = append(w.after, flags)
-	w.after = binary.LittleEndian.AppendUint64(w.after, e.at(w.layout.text))
-	w.after = append(w.after, e.note(w.layout))
+	w.after = binary.LittleEndian.AppendUint64(w.after, e.at(w.shape.text))
+	w.after = append(w.after, note)
 	w.after = append(w.after, d...)
+	if standing == nil || w.form != changed {
+		return
+	}
+	if now := w.after[from:]; flags == standing.flags()|flagInstead && bytes.Equal(now[:flagsAt], standing[:flagsAt]) && bytes.Equal(now[flagsAt+1:], standing[flagsAt+1:]) {
+		w.after, w.stays = w.after[:from], true
+	}
 }
 
 // carry writes an old record into the next snapshot as it is; nil is none.
 // Under other columns its row digest means nothing any more, and a column that
 // is new was never sent: it counts as empty.
-func (w *worker) carry(o record) {
+func (w *worker) carry(o record, standing bool) {
 	if o == nil || w.next == nil {
 		return
 	}
+	w.totals.add(o.flags())
 	if w.same {
-		w.after = append(w.after, o...)
+		w.used[o.note()] = true
+		if w.stays = w.form == changed && standing; w.stays {
+			return
+		}
+		from := len(w.after)
+		if w.after = append(w.after, o...); w.form != changed {
+			w.after[from+flagsAt] &= recordFlags
+		}
 		return
 	}
 	var rec record
-	w.after, rec = appendRecord(w.after, o.key(), o.row(), o.flags()|flagNoRow, len(w.columns))
+	w.after, rec = appendRecord(w.after, o.key(), o.row(), o.flags()&recordFlags|flagNoRow, len(w.columns))
 	for at, c := range w.baseOf {
 		if c >= 0 {
 			rec.setColumn(c, o.digests().at(at))

@@ -76,7 +76,7 @@ func (s *Store) find(ctx context.Context, r *reader, k keyDigest) (found *Rememb
 		if err := context.Cause(ctx); err != nil {
 			return nil, fmt.Errorf("diff: %w", err)
 		}
-		part, records, err := r.next()
+		part, records, err := r.all()
 		if err != nil {
 			return nil, err
 		}

@@ -236,7 +236,7 @@ func modelCase(t *testing.T, rng *rand.Rand, size int) bool {
 			}
 			a.run = r
 			defer r.Close()
-			putTexts(t, rng, r, records, a.texts)
+			putTexts(t, rng, r, records, a)
 			sum := compare(t, r)
 			good := checkModel(t, r, columns, sum, verdicts, want)
 			if ro.Keys {

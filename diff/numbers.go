@@ -44,11 +44,22 @@ func (n *numbers) merge(m *numbers) {
 	for at, page := range m.pages {
 		mine := n.pages[at]
 		if mine == nil {
-			n.pages[at] = page
-			continue
+			mine = new(numbersPage)
+			n.pages[at] = mine
 		}
 		for i, w := range &page.wanted {
 			mine.wanted[i] |= w
+		}
+	}
+}
+
+// remove removes all of m.
+func (n *numbers) remove(m *numbers) {
+	for at, page := range m.pages {
+		if mine := n.pages[at]; mine != nil {
+			for i, w := range &page.wanted {
+				mine.wanted[i] &^= w
+			}
 		}
 	}
 }

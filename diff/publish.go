@@ -103,20 +103,20 @@ func (s *Store) Publish(ctx context.Context, id string) error {
 			return err
 		}
 	}
-	return nil
+	return s.removeUnused()
 }
 
 // stale reports whether a candidate was computed from another snapshot than the
 // current one. One that can not be told is not, and is left as it is.
 func (s *Store) stale(name, current string) (bool, error) {
-	r, err := s.open(name)
+	h, err := readHeader(s.fs, name, s.path(name))
 	if _, ok := errors.AsType[*StateError](err); ok {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return r.base.String() != current, r.close()
+	return h.base.String() != current && h.scope == s.opts.Scope && h.check == s.dig.check, nil
 }
 
 // Discard removes a staged snapshot. One that does not exist is no error.

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/dchest/siphash"
 )
 
 // DuplicatePolicy says which of several records with one key and different
@@ -107,20 +105,25 @@ type RunOptions struct {
 // Run is one comparison. Put the records through any number of feeds, then call
 // Compare, Changes and Stage, in this order, from one goroutine.
 type Run struct {
-	store   *Store
-	opts    RunOptions
-	columns []string
-	shape   shape      // of the entries of today
-	last    *reader    // the last snapshot; nil in a first run, or anew
-	base    snapshotID // of the snapshot that is to be replaced
-	baseOf  []int      // for each column of the last snapshot, its number in this run, or -1
-	addedAt []int      // columns that the last snapshot lacks
-	same    bool       // the columns are those of the last snapshot, in its order
-	exact   bool       // no column of the last snapshot is missing: rows can be compared
-	lean    bool       // column digests come from again
-	byText  bool       // records are put by their text, and with their cells where that is not what it was
-	textKey sipKey     // of text digests
-	notes   noteTable
+	store                *Store
+	opts                 RunOptions
+	columns              []string
+	shape                shape      // of the entries of today
+	last                 *reader    // the last snapshot; nil in a first run, or anew
+	base                 snapshotID // of the snapshot that is to be replaced
+	baseOf               []int      // for each column of the last snapshot, its number in this run, or -1
+	addedAt              []int      // columns that the last snapshot lacks
+	same                 bool       // the columns are those of the last snapshot, in its order
+	exact                bool       // no column of the last snapshot is missing: rows can be compared
+	lean                 bool       // column digests come from again
+	textKey              sipKey     // of text digests
+	byText               bool       // records may be taken by their text
+	texts                *texts     // those of the last snapshot, until Compare is over
+	foundFirst, foundAll textSums   // as first and all in knower, of all feeds
+	known                int64      // records that were taken by their text
+	held                 *numbers   // those of them that hold a key
+	left                 int64      // memory beside texts
+	notes                noteTable
 
 	mu     sync.Mutex
 	feeds  []*Feed
@@ -205,29 +208,34 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 		}
 	}
 	again := o.Again != nil && last != nil && r.same
-	r.byText = again && texts && !o.Refresh // which wants everything
+	width := 0
+	if r.left = r.memory(); again && texts && !o.Refresh { // which wants everything
+		width, r.left = r.textsFor(last.ending.totals.records)
+		r.byText = width > 0
+	}
 	r.lean = again && !r.byText
 	r.complete = shapeOf(texts, last != nil && !r.same && r.exact, len(columns))
-	switch {
-	case r.byText:
-		r.shape = shapeOf(false, false, 0)
-	case r.lean:
+	if r.shape = r.complete; r.lean {
 		r.shape = shapeOf(texts, false, 0)
-	default:
-		r.shape = r.complete
 	}
 	if last != nil && r.same { // otherwise no record keeps its text
 		r.notes.all = slices.Clone(last.notes)
 	}
-	if again {
+	if r.lean {
 		r.wanted = newNumbers()
 	}
+	r.held = newNumbers()
 	r.today = newRelation(r.shape.size, r.memory()/2, r.spillTo)
+	if r.byText {
+		if err := r.know(ctx, width); err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+	}
 	return r, nil
 }
 
-// memory is the budget of the run.
-func (r *Run) memory() int64 { return cmp.Or(r.opts.tiny, r.opts.Memory, defaultMemory) }
+// memory is the budget of the run, without what texts take of it.
+func (r *Run) memory() int64 { return cmp.Or(r.left, r.opts.tiny, r.opts.Memory, defaultMemory) }
 
 func (r *Run) spillTo() (*spill, error) { return newSpill(r.store) }
 
@@ -267,9 +275,9 @@ type Feed struct {
 	hasher
 	run      *Run
 	phase    uint32   // when it was made
-	wanted   *numbers // while records are put again; nil before
+	wanted   *numbers // while records are put again to a lean run; nil before
 	shape    shape    // of the entries
-	keyless  *numbers // of records that were put by text without a key
+	knower   *knower
 	unusable int64
 	note     string // the last one
 	noted    byte   // its number
@@ -284,15 +292,13 @@ func (r *Run) Feed() *Feed {
 	f.rel, f.shape = r.today, r.shape
 	if f.phase == puttingAgain {
 		f.rel, f.wanted, f.shape = r.again, r.wanted, r.complete
-	} else if r.byText {
-		f.keyless = newNumbers()
 	}
 	r.feeds = append(r.feeds, f)
 	return f
 }
 
 // flush takes the last entries of all feeds, and returns how many records they
-// had without a key. Those that are to be put again for it are added to wanted.
+// had without a key.
 func (r *Run) flush() (unusable int64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -301,9 +307,7 @@ func (r *Run) flush() (unusable int64, err error) {
 			return 0, err
 		}
 		unusable += f.unusable
-		if f.keyless != nil {
-			r.wanted.merge(f.keyless)
-		}
+		r.takeKnown(f)
 	}
 	r.feeds = nil
 	return unusable, nil
@@ -338,11 +342,8 @@ func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 // be put without one again.
 func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte, note string) error {
 	r := f.run
-	switch phase := r.phase.Load(); {
-	case phase == puttingAgain && f.phase != phase:
-		return errors.New("diff: Put through a feed from before Again")
-	case phase == comparing || phase == over:
-		return errors.New("diff: Put after Compare")
+	if err := f.inTime(); err != nil {
+		return err
 	}
 	if seq <= 0 {
 		return fmt.Errorf("diff: record number %d is not positive", seq)
@@ -350,21 +351,18 @@ func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte, note string)
 	if cells != nil && len(cells) != len(r.columns) {
 		return fmt.Errorf("diff: record %d has %d cells for %d columns", seq, len(cells), len(r.columns))
 	}
+	if text != nil && r.opts.Rendering == "" {
+		return errors.New("diff: PutText without RunOptions.Rendering")
+	}
 	if f.wanted != nil {
 		if err := f.wanted.take(seq); err != nil {
 			return err
 		}
-		if !r.byText && (key == nil || cells == nil) {
-			return notAsItWas(seq)
-		}
 	}
-	if text != nil && r.opts.Rendering == "" {
-		return errors.New("diff: PutText without RunOptions.Rendering")
+	if f.phase == puttingAgain && (key == nil || cells == nil) {
+		return notAsItWas(seq)
 	}
 	if key == nil {
-		if f.keyless != nil {
-			f.keyless.add([]int64{seq})
-		}
 		f.unusable++
 		return nil
 	}
@@ -375,19 +373,12 @@ func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte, note string)
 	k := f.dig.keyOf(key)
 	copy(e, k[:])
 	number := uint64(seq)
-	if f.keyless != nil {
-		binary.LittleEndian.PutUint64(e[16:], number)
-		binary.LittleEndian.PutUint64(e[24:], r.textDigest(text))
-		return nil
-	}
 	if cells == nil {
-		number |= entryRejected
-	}
-	binary.LittleEndian.PutUint64(e[16:], number)
-	if cells == nil {
+		binary.LittleEndian.PutUint64(e[16:], number|entryRejected)
 		clear(e[24:])
 		return nil
 	}
+	binary.LittleEndian.PutUint64(e[16:], number)
 	binary.LittleEndian.PutUint64(e[24:], f.row(&k, cells))
 	if f.shape.text > 0 {
 		number, ok := f.number(note)
@@ -420,17 +411,15 @@ func (f *Feed) number(note string) (n byte, ok bool) {
 	return f.noted, true
 }
 
-// ByText reports whether records are put by their text, with [Feed.PutText]: then
-// a record whose text is that of the last snapshot is what it was, and all others
-// are asked for by [RunOptions.Again]. What comes out is the same.
-func (r *Run) ByText() bool { return r.byText }
-
-// textDigest returns the digest of a text; 0 is none.
-func (r *Run) textDigest(text []byte) uint64 {
-	if text == nil {
-		return 0
+// inTime refuses what is put when nothing can be.
+func (f *Feed) inTime() error {
+	switch phase := f.run.phase.Load(); {
+	case phase == puttingAgain && f.phase != phase:
+		return errors.New("diff: Put through a feed from before Again")
+	case phase == comparing || phase == over:
+		return errors.New("diff: Put after Compare")
 	}
-	return siphash.Hash(r.textKey.k0, r.textKey.k1, text)
+	return nil
 }
 
 // Changes yields what calls for something: New, Changed, Due and Conflict in
@@ -492,7 +481,7 @@ func (r *Run) Stage(ctx context.Context) (id string, err error) {
 		return "", fmt.Errorf("diff: %s: %w", r.store.dir, ErrReadOnly)
 	case r.summary == nil:
 		return "", errors.New("diff: Stage before Compare")
-	case r.closed || r.next.gone:
+	case r.closed || r.next.done:
 		return "", errors.New("diff: the run was closed or staged already")
 	}
 	if err := r.store.writable(); err != nil {
@@ -515,7 +504,7 @@ func (r *Run) Close() error {
 		r.next.abort()
 	}
 	err := errors.Join(r.today.close(), r.again.close(), r.drops.close())
-	r.today, r.again, r.wanted, r.feeds, r.verdicts, r.drops, r.holders = nil, nil, nil, nil, nil, nil, nil
+	r.today, r.again, r.wanted, r.feeds, r.verdicts, r.drops, r.holders, r.held, r.texts = nil, nil, nil, nil, nil, nil, nil, nil, nil
 	if r.last != nil {
 		err = errors.Join(err, r.last.close())
 	}

@@ -15,9 +15,9 @@ const (
 	formatVersion = 1
 	digestSipHash = 1
 
-	headerFixed = 64
+	headerFixed = 80
 	blockHeader = 12
-	endFixed    = 4 + 4 + 4 + 8 + 3*8 // of the end record, before the notes
+	endFixed    = 4 + 4 + 8 + 3*8 // of the end record, before the notes
 	endTail     = 8 + 4 + len(endMagic)
 	endMost     = endFixed + 2 + maxNotes*(2+maxNote) + endTail
 	endMark     = 0xFFFFFFFF
@@ -37,7 +37,11 @@ const (
 	flagNoRow                   // the row digest is unknown: columns decide
 	report                      // one of up to MaxReports, counted while the row stays as it is
 	reports         = MaxReports * report
-	knownFlags      = flagUnconfirmed | flagDue | flagNoRow | reports
+	flagInstead     = report << 3 // it stands in place of one in the records file
+	flagRemoved     = report << 4 // there is none in place of it
+
+	recordFlags = flagUnconfirmed | flagDue | flagNoRow | reports
+	changeFlags = recordFlags | flagInstead | flagRemoved
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -60,6 +64,7 @@ func parseID(s string) (id snapshotID, ok bool) {
 type header struct {
 	partitionBits uint8
 	id, base      snapshotID
+	body          snapshotID // of the file with the records; zero in that file
 	check         [16]byte
 	scope         string
 	columns       []string
@@ -68,8 +73,11 @@ type header struct {
 // recordSize is the size of a record with that many columns.
 func recordSize(columns int) int { return recordFixed + 4*columns }
 
-// recordFixed is where the column digests of a record begin.
-const recordFixed = 34
+// Where the flags and the column digests of a record begin.
+const (
+	flagsAt     = 24
+	recordFixed = 34
+)
 
 // blockRecords is the largest number of records in a block, for that many columns.
 func blockRecords(columns int) int { return max(1, blockTarget/recordSize(columns)) }
@@ -79,7 +87,7 @@ type record []byte
 
 func (r record) key() keyDigest   { return keyDigest(r[:16]) }
 func (r record) row() uint64      { return binary.LittleEndian.Uint64(r[16:]) }
-func (r record) flags() byte      { return r[24] }
+func (r record) flags() byte      { return r[flagsAt] }
 func (r record) text() uint64     { return binary.LittleEndian.Uint64(r[25:]) }
 func (r record) note() byte       { return r[33] }
 func (r record) digests() digests { return digests(r[recordFixed:]) }
@@ -103,6 +111,7 @@ func (h *header) marshal() []byte {
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(h.scope)))
 	b = append(b, h.id[:]...)
 	b = append(b, h.base[:]...)
+	b = append(b, h.body[:]...)
 	b = append(b, h.check[:]...)
 	b = append(b, h.scope...)
 	for _, c := range h.columns {
@@ -138,52 +147,38 @@ func (t *totals) add(flags byte) {
 
 // ending is what the end record says.
 type ending struct {
-	at     int64  // its offset, where the blocks end
-	blocks uint32 // all of them
-	first  uint32 // those of the first section
-	second int64  // offset of the second section, which may be empty
-	totals totals
+	at     int64 // its offset, where the blocks end
+	blocks uint32
+	held   int64  // records in the blocks
+	totals totals // of the snapshot
 	notes  notes
 }
 
-// encoder lays out the blocks and the end record of a snapshot.
+// encoder lays out the blocks and the end record of a file.
 type encoder struct {
 	ending
 	id   snapshotID
-	size int   // of a record
-	max  int   // records in a block
-	last int64 // partition of the last block, -1 at first
-	half bool  // the second section has begun
+	size int // of a record
+	max  int // records in a block
 }
 
 // block appends the header of the next block, which holds records of one
 // partition.
 func (e *encoder) block(b []byte, partition uint32, records []byte) []byte {
-	if int64(partition) < e.last && !e.half {
-		e.first, e.second, e.half = e.blocks, e.at, true
-	}
-	e.last = int64(partition)
 	n := len(b)
 	b = binary.LittleEndian.AppendUint32(b, partition)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(records)/e.size))
 	b = binary.LittleEndian.AppendUint32(b, blockSum(e.id, e.blocks, b[n:], records))
 	e.blocks++
+	e.held += int64(len(records) / e.size)
 	e.at += int64(blockHeader + len(records))
-	for i := 0; i < len(records); i += e.size {
-		e.totals.add(record(records[i:]).flags())
-	}
 	return b
 }
 
 func (e *encoder) end() []byte {
-	if !e.half {
-		e.first, e.second = e.blocks, e.at
-	}
 	b := binary.LittleEndian.AppendUint32(nil, endMark)
 	b = binary.LittleEndian.AppendUint32(b, e.blocks)
-	b = binary.LittleEndian.AppendUint32(b, e.first)
-	b = binary.LittleEndian.AppendUint64(b, uint64(e.second))
-	for _, v := range []int64{e.totals.records, e.totals.unconfirmed, e.totals.due} {
+	for _, v := range []int64{e.held, e.totals.records, e.totals.unconfirmed, e.totals.due} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(v))
 	}
 	b = e.notes.marshal(b)
@@ -212,14 +207,13 @@ func parseEnding(id snapshotID, b []byte, body, size int64) (e ending, err error
 	if b = b[from : n+4]; binary.LittleEndian.Uint32(b[len(b)-4:]) != endSum(id, b[:len(b)-4]) {
 		return e, damaged("the end record fails its checksum")
 	}
-	e.blocks, e.first = binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:])
-	e.second = int64(binary.LittleEndian.Uint64(b[12:]))
-	for i, v := range []*int64{&e.totals.records, &e.totals.unconfirmed, &e.totals.due} {
-		*v = int64(binary.LittleEndian.Uint64(b[20+8*i:]))
+	e.blocks = binary.LittleEndian.Uint32(b[4:])
+	for i, v := range []*int64{&e.held, &e.totals.records, &e.totals.unconfirmed, &e.totals.due} {
+		*v = int64(binary.LittleEndian.Uint64(b[8+8*i:]))
 	}
 	var ok bool
 	e.notes, ok = parseNotes(b[endFixed : len(b)-12])
-	if !ok || binary.LittleEndian.Uint32(b) != endMark || e.first > e.blocks || e.second < body || e.second > e.at {
+	if !ok || binary.LittleEndian.Uint32(b) != endMark || e.held < 0 || e.totals.records < 0 {
 		return e, damaged("impossible end record")
 	}
 	return e, nil
@@ -245,7 +239,7 @@ func parseHeader(more func(n int) ([]byte, error)) (*header, error) {
 	if b[10] != digestSipHash || b[11] > maxPartitionBits || columns > MaxColumns || scope > maxScope {
 		return nil, damaged("impossible header")
 	}
-	h := &header{partitionBits: b[11], id: snapshotID(b[16:32]), base: snapshotID(b[32:48]), check: [16]byte(b[48:64])}
+	h := &header{partitionBits: b[11], id: snapshotID(b[16:32]), base: snapshotID(b[32:48]), body: snapshotID(b[48:64]), check: [16]byte(b[64:80])}
 	size := headerFixed + scope
 	if b, err = more(size); err != nil {
 		return nil, err

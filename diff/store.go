@@ -16,12 +16,13 @@ import (
 )
 
 const (
-	currentName  = "snapshot.current"
-	stagedPrefix = "snapshot.staged-"
-	tempPrefix   = "snapshot.tmp-"
-	keyName      = "snapshot.key"
-	keyTemp      = keyName + ".tmp-" // as vfs.WriteFile makes it
-	lockName     = "snapshot.lock"
+	currentName   = "snapshot.current"
+	stagedPrefix  = "snapshot.staged-"
+	recordsPrefix = "snapshot.records-"
+	tempPrefix    = "snapshot.tmp-"
+	keyName       = "snapshot.key"
+	keyTemp       = keyName + ".tmp-" // as vfs.WriteFile makes it
+	lockName      = "snapshot.lock"
 )
 
 // Options configure a [Store]. The zero value is ready to use.
@@ -146,7 +147,7 @@ func (s *Store) open(name string) (*reader, error) {
 	if s.fs == nil {
 		return nil, fs.ErrNotExist
 	}
-	r, err := openSnapshot(s.fs, name, s.path(name))
+	r, err := openFile(s.fs, name, s.path(name))
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +155,9 @@ func (s *Store) open(name string) (*reader, error) {
 		err = &StateError{s.path(name), fmt.Errorf("%w: it belongs to %q, not to %q", ErrForeign, r.scope, s.opts.Scope)}
 	} else if err = s.needKey(false); err == nil && s.dig.check != r.check {
 		err = &StateError{s.path(name), fmt.Errorf("%w: the snapshot was made with another one: bring that back, or %s", ErrKey, startAnew(s.dir))}
+	}
+	if err == nil {
+		err = r.openRecords(s.fs, s.path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.close())
@@ -231,21 +235,20 @@ func (s *Store) writable() error {
 }
 
 // isStaged reports whether a file is a candidate.
-func isStaged(name string) bool {
-	id, ok := strings.CutPrefix(name, stagedPrefix)
+func isStaged(name string) bool { return hasID(name, stagedPrefix) }
+
+// isRecords reports whether a file holds the records of snapshots.
+func isRecords(name string) bool { return hasID(name, recordsPrefix) }
+
+// isLeftover reports whether a file is one that was never finished.
+func isLeftover(name string) bool { return hasID(name, tempPrefix) || strings.HasPrefix(name, keyTemp) }
+
+func hasID(name, prefix string) bool {
+	id, ok := strings.CutPrefix(name, prefix)
 	if ok {
 		_, ok = parseID(id)
 	}
 	return ok
-}
-
-// isLeftover reports whether a file is one that was never finished.
-func isLeftover(name string) bool {
-	id, ok := strings.CutPrefix(name, tempPrefix)
-	if ok {
-		_, ok = parseID(id)
-	}
-	return ok || strings.HasPrefix(name, keyTemp)
 }
 
 // list returns the names of the files that are wanted.
@@ -262,13 +265,25 @@ func (s *Store) list(wanted func(name string) bool) (names []string, err error) 
 	return names, nil
 }
 
-// removeLeftovers removes what was never finished.
+// removeLeftovers removes what was never finished, and what nobody needs any more.
 func (s *Store) removeLeftovers() error {
 	left, err := s.list(isLeftover)
 	if err != nil {
 		return err
 	}
-	return s.remove(left...)
+	if err := s.remove(left...); err != nil {
+		return err
+	}
+	return s.removeUnused()
+}
+
+// removeUnused removes the files with records that no snapshot needs.
+func (s *Store) removeUnused() error {
+	unused, err := s.unused()
+	if err != nil {
+		return err
+	}
+	return s.remove(unused...)
 }
 
 // remove removes files by name; those that are gone already do not count.

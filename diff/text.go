@@ -2,186 +2,265 @@ package diff
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
+	"slices"
+	"sync/atomic"
+
+	"github.com/dchest/siphash"
 )
 
-// In a run by text, the records of a key either all have the text that the last
-// snapshot has of it, and nothing more is asked about them, or all are put again.
+// In a run by text, a record whose text the last snapshot has is taken as it was,
+// without its key or its cells, and all others are put. Only when two records turn out
+// to have something to do with each other, such as the same key, those that were taken
+// so are asked for after all.
 
-// findTexts finds the records that are to be put again, and decides about all
-// others: what the next snapshot keeps of the last one is written as its first
-// section. From then on only the rest is joined.
-func (j *join) findTexts(ctx context.Context) error {
-	if err := j.begin(); err != nil {
+// knower finds records by their text, for a feed.
+type knower struct {
+	first   textSums // of those that were the first to be found for a text of the last snapshot
+	all     textSums // of all that were taken as they were
+	digests [textBatch]uint64
+	of      [textBatch]int32 // the texts they are of
+	places  places
+	count   int64
+	held    *numbers // the records that were taken as they were, when they are wanted
+}
+
+// ByText reports whether records may be taken by their text, with [Feed.Known].
+func (r *Run) ByText() bool { return r.byText }
+
+// Known reports, for each of the texts of records with ascending numbers from first on, whether there is
+// nothing more to do about it: the last snapshot has a record with this text, and the
+// record is taken as that was. All others are to be put. A nil text is not known. It is for runs
+// [Run.ByText], and from the feeds that Again makes it tells in the same way which
+// records are to be put again. Its results, one for each text, are in known.
+func (f *Feed) Known(first int64, texts [][]byte, known []bool) error {
+	r := f.run
+	if !r.byText || len(known) < len(texts) || first <= 0 {
+		return errors.New("diff: Known in a run that is not ByText, without room for what is known, or from no positive number on")
+	}
+	if err := f.inTime(); err != nil {
 		return err
 	}
-	asked := newRelation(j.shape.size, j.memory()/16, j.spillTo)
-	rest := newRelation(j.last.size, j.memory()/16, j.spillTo)
-	err := j.runTexts(ctx, asked, rest)
-	// In their place, so that they are closed with the others.
-	err = errors.Join(err, j.today.close(), j.coarse.close())
-	j.today, j.coarse = asked, rest
-	if err != nil {
-		return err
+	if f.knower == nil {
+		f.knower = &knower{}
+		if r.opts.Keys {
+			f.knower.held = newNumbers()
+		}
 	}
-	asked.seal(j.bits)
-	rest.seal(j.bits)
+	k := f.knower
+	for len(texts) > 0 {
+		n, used := 0, 0
+		for used < len(texts) && n < textBatch {
+			known[used] = f.phase == puttingAgain
+			if text := texts[used]; text != nil {
+				k.digests[n], k.of[n] = r.textDigest(text), int32(used)
+				n++
+			}
+			used++
+		}
+		r.texts.find(k.digests[:n], &k.places)
+		for i := range n {
+			known[k.of[i]] = f.knows(first+int64(k.of[i]), k.digests[i], k.places.at[i])
+		}
+		first, texts, known = first+int64(used), texts[used:], known[used:]
+	}
 	return nil
 }
 
-func (j *join) runTexts(ctx context.Context, asked, rest *relation) error {
-	j.asked, j.rest = asked, rest
-	if err := j.run(ctx); err != nil {
+// knows reports whether a record with this digest, which stands at a place among the
+// texts, is taken as it was.
+func (f *Feed) knows(seq int64, digest uint64, at int64) bool {
+	t, k := f.run.texts, f.knower
+	if f.phase == puttingAgain {
+		if at < 0 || !has(t.open, at) {
+			return true
+		}
+		k.all.remove(digest)
+		k.count--
+		if k.held != nil {
+			k.held.add([]int64{seq})
+		}
+		return false
+	}
+	if at < 0 {
+		return false
+	}
+	bit := uint64(1) << (at & 63)
+	if atomic.OrUint64(&t.found[at>>6], bit)&bit != 0 { // by another record, or by its like
+		t.reopen(at)
+	} else {
+		k.first.add(digest)
+	}
+	k.all.add(digest)
+	k.count++
+	if k.held != nil {
+		k.held.add([]int64{seq})
+	}
+	return true
+}
+
+// takeKnown takes what feeds have found out about records that are taken as they were.
+func (r *Run) takeKnown(f *Feed) {
+	k := f.knower
+	if k == nil {
+		return
+	}
+	r.foundFirst.merge(&k.first)
+	r.foundAll.merge(&k.all)
+	r.known += k.count
+	if k.held == nil {
+		return
+	}
+	if f.phase == puttingAgain {
+		r.held.remove(k.held)
+	} else {
+		r.held.merge(k.held)
+	}
+}
+
+// textDigest returns the digest of a text; 0 is none.
+func (r *Run) textDigest(text []byte) uint64 {
+	if text == nil {
+		return 0
+	}
+	return siphash.Hash(r.textKey.k0, r.textKey.k1, text)
+}
+
+// seenRecord is a record of the last snapshot that one of today was found for.
+type seenRecord struct {
+	record int32 // its number in the partition
+	at     int64 // the place of its text
+}
+
+// sortTexts divides the records of the last snapshot in a partition, in w.raw: those
+// that a record was found for stay there, and the rest are w.before.
+func (w *worker) sortTexts() {
+	t, size := w.texts, w.last.size
+	w.before, w.seen = w.before[:0], w.seen[:0]
+	standing := w.standing
+	w.standing = 0
+	for first := 0; first*size < len(w.raw); first += textBatch {
+		n := 0
+		for ; n < textBatch && (first+n)*size < len(w.raw); n++ {
+			o := record(w.raw[(first+n)*size:][:size])
+			if w.sought[n] = o.text(); !w.knowable(o) {
+				w.sought[n] = 0
+			}
+		}
+		t.find(w.sought[:n], &w.places)
+		for i, at := range w.places.at[:n] {
+			if w.sought[i] != 0 && at >= 0 && has(t.found, at) {
+				open := has(t.open, at)
+				if !open || w.again == nil {
+					w.sums.add(w.sought[i])
+				}
+				if !open {
+					w.seen = append(w.seen, seenRecord{int32(first + i), at})
+					continue
+				}
+			}
+			w.before = append(w.before, w.raw[(first+i)*size:][:size]...)
+			if first+i < standing {
+				w.standing++
+			}
+		}
+	}
+	w.rawStanding = standing
+}
+
+// takeSeen decides about the records that were found, once the groups are complete.
+func (w *worker) takeSeen() {
+	for _, s := range w.seen {
+		o := record(w.raw[int(s.record)*w.last.size:][:w.last.size])
+		if n := w.table[w.lookup(o)]; n != 0 && w.groups[n-1].valid > 0 {
+			w.texts.reopen(s.at) // another record has its key
+			continue
+		}
+		w.sum.Unchanged++
+		if n := o.note(); n > 0 {
+			w.notes[n]++
+		}
+		w.carry(o, int(s.record) < w.rawStanding)
+	}
+}
+
+// joinTexts joins a run by text. When records that were taken as they were have
+// something to do with others, they are put, and the join begins anew.
+func (j *join) joinTexts(ctx context.Context) error {
+	sum := *j.sum
+	var err error
+	if j.texts.opens.Load() == 0 {
+		err = j.joinAll(ctx)
+	} else { // only to find all of them
+		j.holders = newNumbers()
+		err = j.run(ctx)
+	}
+	if err != nil {
 		return err
 	}
+	if j.alike(&j.foundFirst) && j.texts.opens.Load() == 0 {
+		j.takeNotes()
+		return nil
+	}
+	if err := j.anew(sum); err != nil {
+		return err
+	}
+	opens, known := j.texts.opens.Load(), j.Run.known
+	if _, err := j.putAgain(ctx, nil); err != nil {
+		return err
+	}
+	if err := j.joinAll(ctx); err != nil {
+		return err
+	}
+	if !j.alike(&j.foundAll) || j.texts.opens.Load() != opens || j.again.count != known-j.Run.known {
+		return errors.New("diff: the segment changed while it was read: records are not there any more, or not as they were; run again")
+	}
+	j.takeNotes()
+	return nil
+}
+
+// alike reports whether the records that were taken as they were are those that the
+// last snapshot has. Where they are not, they are reopened.
+func (j *join) alike(found *textSums) bool {
+	var sums textSums
 	for _, w := range j.crew {
-		if err := errors.Join(w.asked.flush(), w.rest.flush()); err != nil {
-			return err
+		sums.merge(&w.sums)
+	}
+	for part, sum := range &sums {
+		if sum != found[part] {
+			j.texts.reopenPart(part)
 		}
+	}
+	return sums == *found
+}
+
+// anew gives up what the join has found out, but for what the summary began with.
+func (j *join) anew(sum Summary) error {
+	if j.next != nil {
+		j.next.abort()
+		j.next = nil
+	}
+	err := j.drops.close()
+	j.drops, j.crew = nil, nil
+	j.verdicts = newVerdicts(len(j.columns))
+	sum.Columns = slices.Clone(sum.Columns)
+	for i := range sum.Columns {
+		sum.Columns[i].Changed = 0
+	}
+	j.sum = &sum
+	if j.coarse == nil {
+		j.last.rewind()
+	}
+	return err
+}
+
+// takeNotes counts what is noted about the records that were taken as they were.
+func (j *join) takeNotes() {
+	for _, w := range j.crew {
 		for i, n := range &w.notes {
 			if i > 0 && n > 0 {
 				j.sum.note(j.notes.all[i-1], n)
 			}
-			j.noted[i] = j.noted[i] || w.used[i]
 		}
 	}
-	j.notes.keep(j.noted)
-	return errors.Join(asked.end(), rest.end())
-}
-
-// gatherTexts puts the entries of today together by key, and after that those of
-// the records that are put again.
-func (w *worker) gatherTexts(ctx context.Context, p uint32) error {
-	if err := w.today.each(ctx, p, &w.read, w.takeText); err != nil || w.finding {
-		return err
-	}
-	for i := range w.groups {
-		if g := &w.groups[i]; g.flags&isPut != 0 { // which only what is put again can tell
-			g.flags = g.flags&isMany | isOpen
-			g.valid = 0
-		}
-	}
-	return nil
-}
-
-// takeText finds the record that is taken of each key.
-func (w *worker) takeText(b []byte) {
-	if 2*len(w.groups) >= len(w.table) {
-		w.reserve(len(w.groups) + 1)
-	}
-	e, g := entry(b), w.group(b)
-	seq, text := e.seq(), e.row()
-	g.flags |= isPut
-	if g.valid++; g.valid == 1 {
-		g.seq, g.text = seq, text
-		return
-	}
-	g.flags |= isMany
-	if text != g.text {
-		g.text = 0
-	}
-	if later := seq > g.seq; later == (w.opts.Duplicates == LastWins) {
-		g.seq = seq
-	}
-}
-
-// foundTexts decides about a partition, as far as that can be done without what is
-// put again.
-func (w *worker) foundTexts(ctx context.Context, p uint32) (more bool, err error) {
-	w.asked.rel, w.rest.rel = w.join.asked, w.join.rest
-	several := false
-	for i := range w.groups {
-		g := &w.groups[i]
-		var o record
-		if i < w.olds {
-			o = record(w.before[i*w.last.size:][:w.last.size])
-			w.used[o.note()] = true
-		}
-		switch put := g.flags&isPut != 0; {
-		case !put && w.opts.Partial:
-			w.sum.Kept++
-			w.carry(o)
-			continue
-		case put && o != nil && w.unaltered(o, g):
-			w.sum.Unchanged++
-			w.sum.Duplicate += int64(g.valid - 1)
-			w.notes[o.note()] += int64(g.valid)
-			if w.opts.Keys {
-				w.holds = append(w.holds, g.seq)
-			}
-			w.carry(o)
-			continue
-		case put && g.valid == 1:
-			var e [entryFixed]byte
-			copy(e[:], g.key[:])
-			binary.LittleEndian.PutUint64(e[16:], uint64(g.seq))
-			binary.LittleEndian.PutUint64(e[24:], g.text)
-			err = w.ask(e[:])
-		case put:
-			g.flags |= isOpen
-			several = true
-		}
-		if o != nil && err == nil {
-			var b []byte
-			b, err = w.rest.next()
-			copy(b, o)
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	if several {
-		eerr := w.today.each(ctx, p, &w.read, func(b []byte) {
-			if err == nil && w.group(b).flags&isOpen != 0 {
-				err = w.ask(b)
-			}
-		})
-		if err = errors.Join(eerr, err); err != nil {
-			return false, err
-		}
-	}
-	if !w.await(p) {
-		return false, nil
-	}
-	if w.next != nil {
-		if err := w.next.write(p, w.after); err != nil {
-			return false, err
-		}
-	}
-	w.Run.wanted.add(w.wanted)
-	w.holders.add(w.holds)
-	w.join.sum.add(&w.sum, nil)
-	w.pass()
-	return true, nil
-}
-
-// ask has the record of an entry put again.
-func (w *worker) ask(e []byte) error {
-	w.wanted = append(w.wanted, entry(e).seq())
-	b, err := w.asked.next()
-	copy(b, e)
-	return err
-}
-
-// unaltered reports whether nothing is to be done about the records of a group.
-func (w *worker) unaltered(o record, g *group) bool {
-	f := o.flags()
-	return g.text != 0 && o.text() == g.text && (o.note() == 0 || !w.opts.Noted) && f&(flagDue|flagNoRow) == 0 &&
-		(f&flagUnconfirmed == 0 || !w.opts.Create && w.known == nil)
-}
-
-// takeOpen takes the entry of a record that was put again.
-func (w *worker) takeOpen(e entry) {
-	n := w.table[w.lookup(e)]
-	if n == 0 || w.groups[n-1].flags&isOpen == 0 {
-		w.other = e.seq()
-		return
-	}
-	g, text := &w.groups[n-1], e.at(w.complete.text)
-	if g.flags&isMany == 0 && (e.seq() != g.seq || text != 0 && g.text != 0 && text != g.text) {
-		w.other = e.seq()
-		return
-	}
-	w.take(e)
 }

@@ -133,38 +133,8 @@ func (c *column) render(dst *Row, v *Value, rec *Record) []byte {
 // own. It is not ok when Render would reject it. A concat transform of the key adds nothing here, where there is no record
 // to take the other parts from: v is the whole.
 func (m *Mapper) Key(v Value) (key []byte, ok bool) {
-	key = m.RenderKey(&Row{}, v)
+	key, _, _ = m.columns[0].cell(&v, nil, nil)
 	return bytes.Clone(key), key != nil
-}
-
-// RenderKey is [Mapper.Key] without memory of its own: the key is valid as long as a cell of dst is. It is nil when Render
-// would reject it. Nothing else of dst changes.
-func (m *Mapper) RenderKey(dst *Row, v Value) []byte {
-	c := &m.columns[0]
-	dst.buf = dst.buf[:0]
-	if v.k == kindText && v.n > 0 {
-		if cell := c.quick(c, v.bytes(), dst); uint(len(cell)-1) < uint(c.room) {
-			dst.buf = dst.buf[:0]
-			return cell[:len(cell):len(cell)]
-		}
-	}
-	return c.renderKey(dst, v)
-}
-
-// renderKey is the rest of RenderKey. Here v goes to memory of its own.
-func (c *column) renderKey(dst *Row, v Value) []byte {
-	cell, buf, _ := c.cell(&v, nil, dst.buf)
-	dst.buf = buf[:0]
-	return cell
-}
-
-// KeyField returns the index of the field of the segment whose value alone [Mapper.RenderKey] makes the key of, -1 when
-// there are others, as with concat.
-func (m *Mapper) KeyField() int {
-	if c := &m.columns[0]; !slices.Contains(c.transforms, concat) {
-		return c.field
-	}
-	return -1
 }
 
 func (m *Mapper) unreadable(rec *Record) string {

@@ -151,16 +151,17 @@ type chunkRenderer struct {
 	mapper  *mapping.Mapper
 	run     Comparison
 	sp      *spool
+	most    int64 // bytes that are spooled, if it is positive; -1 once there were too many, and there are no rows then
 	found   *tally
 	tallies []*tally // one for each worker
 }
 
-// start returns the function of a worker, which renders the records that are
-// wanted of a chunk, or all of them.
+// start returns the function of a worker, which renders the records of a chunk, or
+// those that are not known by their text.
 func (w *chunkRenderer) start(c *crew) func(*task) error {
 	r := &renderer{job: w.job, mapper: w.mapper, found: &tally{counts: make(map[RejectionCount]int64), each: w.found.each}}
 	w.tallies = append(w.tallies, r.found)
-	put := r.putter(w.run)
+	p := newPutter(w.run)
 	var batch []byte
 	one := func(t *task, seq int64) error {
 		rec, err := t.chunk.Record(seq)
@@ -170,7 +171,7 @@ func (w *chunkRenderer) start(c *crew) func(*task) error {
 		if err := r.render(rec); err != nil {
 			return err
 		}
-		if err := put(seq, t.chunk); err != nil {
+		if err := p.put(seq, t.chunk, r); err != nil {
 			return err
 		}
 		if w.sp != nil {
@@ -181,23 +182,26 @@ func (w *chunkRenderer) start(c *crew) func(*task) error {
 	return func(t *task) error {
 		batch = batch[:0]
 		r.turn = func() error { return c.await(t) }
-		if t.wanted == nil {
+		if p.batch != nil {
+			if err := p.unknown(t.chunk, func(seq int64) error { return one(t, seq) }); err != nil {
+				return err
+			}
+		} else {
 			for seq, end := t.chunk.First(), t.chunk.First()+t.chunk.Len(); seq < end; seq++ {
 				if err := one(t, seq); err != nil {
 					return err
 				}
 			}
 		}
-		for i := range t.wanted {
-			if err := one(t, t.wanted[i].Seq); err != nil {
-				return err
-			}
-		}
 		if w.sp == nil {
 			return nil
 		}
-		if err := c.await(t); err != nil {
+		if err := c.await(t); err != nil || w.most < 0 {
 			return err
+		}
+		if w.most > 0 && w.sp.size+int64(len(batch)) > w.most {
+			w.most = -1
+			return nil
 		}
 		return w.sp.write(batch)
 	}
@@ -212,10 +216,9 @@ func (w *chunkRenderer) end() {
 
 // rereader is a segment that can be read again.
 type rereader struct {
-	job     *job
-	mapper  *mapping.Mapper
-	src     chunk.Source
-	records int64 // how many there are, once all were put by their text
+	job    *job
+	mapper *mapping.Mapper
+	src    chunk.Source
 }
 
 func (s *rereader) keys(ctx context.Context, changes iter.Seq2[*diff.Change, error], visit func(*diff.Change, spooled) error) error {

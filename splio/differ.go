@@ -227,4 +227,4 @@ func (r localRun) Feed() func(int64, []byte, [][]byte) error { return r.Run.Feed
 
 func (r localRun) takesTexts() bool { return r.texts }
 
-func (r localRun) textFeed() textFeed { return r.Run.Feed().PutText }
+func (r localRun) textFeed() textFeed { return r.Run.Feed() }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spliosync/spliosync/diff"
+	"github.com/spliosync/spliosync/internal/chunk"
 	"github.com/spliosync/spliosync/mapping"
 )
 
@@ -56,7 +57,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		Noted:       j.OnRejection != nil,
 		Again: func(ctx context.Context, numbers iter.Seq[int64]) (err error) {
 			if texts, ok := run.(textComparison); ok && texts.ByText() {
-				seg, err = seg.(*rereader).putAgain(ctx, numbers, texts, found)
+				seg, err = (&rereader{job: j, mapper: mapper, src: src.(chunk.Source)}).putAgain(ctx, seg, run, found)
 				return err
 			}
 			feed := run.Feed()

@@ -37,7 +37,7 @@ func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Sourc
 	if ok && chunked.Repeatable() {
 		seg := &rereader{job: j, mapper: mapper, src: chunked}
 		if texts, ok := run.(textComparison); ok && texts.ByText() {
-			return seg, seg.putTexts(ctx, texts)
+			return seg.putTexts(ctx, run, found)
 		}
 		return seg, j.putChunks(ctx, mapper, chunked, run, nil, found)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"runtime"
@@ -19,8 +21,8 @@ import (
 
 // A record whose text is what it was when it was rendered last has the cells that
 // it had, as long as nothing else has changed that they come of. So of a segment
-// that is text and can be read again, only the key of each record is rendered at
-// first, and then the few records whose text the snapshot does not know.
+// that is text and can be read again, only the few records are rendered whose text
+// the snapshot does not know.
 
 // textComparison is a Comparison that knows records by their text.
 type textComparison interface {
@@ -30,14 +32,17 @@ type textComparison interface {
 	textFeed() textFeed
 }
 
-// textFeed is [diff.Feed.PutText].
-type textFeed func(seq int64, text, key []byte, cells [][]byte, note string) error
+// textFeed is a [diff.Feed].
+type textFeed interface {
+	Known(first int64, texts [][]byte, known []bool) error
+	PutText(seq int64, text, key []byte, cells [][]byte, note string) error
+}
 
 // textRendering names all that the key and the cells of a record come of, besides
 // its text; "" when that can not be told.
 func (j *job) textRendering(mapper *mapping.Mapper, src mapping.Source, rendering string) string {
 	chunked, ok := src.(chunk.Source)
-	if !ok || mapper.KeyField() < 0 || anyFunction(j.Mapping) || !chunked.Repeatable() {
+	if !ok || anyFunction(j.Mapping) || !chunked.Repeatable() {
 		return ""
 	}
 	layout, build := chunked.Layout(), build()
@@ -88,18 +93,57 @@ func anyFunction(m mapping.Mapping) bool {
 	})
 }
 
-// putter returns a function that puts the row into the comparison, with its text
-// where that is all there is to know about the record.
-func (r *renderer) putter(run Comparison) func(seq int64, c chunk.Chunk) error {
+// putter puts what a worker has rendered into the comparison.
+type putter struct {
+	feed  func(seq int64, key []byte, cells [][]byte) error
+	texts textFeed // nil: texts are not taken
+	notes noter
+	batch [][]byte // texts, when records are known by them; nil otherwise
+	known []bool
+}
+
+// textBatch is how many texts are looked at together.
+const textBatch = 256
+
+func newPutter(run Comparison) *putter {
 	texts, ok := run.(textComparison)
 	if !ok || !texts.takesTexts() {
-		feed := run.Feed()
-		return func(seq int64, _ chunk.Chunk) error { return feed(seq, r.row.Key, r.cells()) }
+		return &putter{feed: run.Feed()}
 	}
-	feed, notes := texts.textFeed(), make(noter)
-	return func(seq int64, c chunk.Chunk) error {
-		return feed(seq, c.Text(), r.row.Key, r.cells(), notes.of(r.row.Rejections))
+	p := &putter{texts: texts.textFeed(), notes: make(noter)}
+	if texts.ByText() {
+		p.batch, p.known = make([][]byte, 0, textBatch), make([]bool, textBatch)
 	}
+	return p
+}
+
+// put puts a row, with its text where that is all there is to know about the record.
+func (p *putter) put(seq int64, c chunk.Chunk, r *renderer) error {
+	if p.texts == nil {
+		return p.feed(seq, r.row.Key, r.cells())
+	}
+	return p.texts.PutText(seq, c.Text(), r.row.Key, r.cells(), p.notes.of(r.row.Rejections))
+}
+
+// unknown visits the records of a chunk of which more has to be known than their text.
+func (p *putter) unknown(c chunk.Chunk, visit func(seq int64) error) (err error) {
+	for seq, end := c.First(), c.First()+c.Len(); seq < end; seq += int64(len(p.batch)) {
+		if p.batch, err = c.Texts(p.batch[:0], textBatch); err != nil {
+			return fmt.Errorf("splio: read the segment: %w", err)
+		}
+		if err := p.texts.Known(seq, p.batch, p.known); err != nil {
+			return err
+		}
+		for i := range p.batch {
+			if p.known[i] {
+				continue
+			}
+			if err := visit(seq + int64(i)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // noter makes notes about what was found wrong with records.
@@ -153,68 +197,69 @@ func (r *renderer) cells() [][]byte {
 	return r.row.Cells[1:]
 }
 
-// putTexts puts the records of the segment by their text.
-func (s *rereader) putTexts(ctx context.Context, run textComparison) (err error) {
-	field := s.mapper.KeyField()
-	s.records, err = s.job.eachChunk(ctx, s.mapper, s.src, false, func(*crew) func(*task) error {
-		feed := run.textFeed()
-		var row mapping.Row
-		return func(t *task) error {
-			for seq, end := t.chunk.First(), t.chunk.First()+t.chunk.Len(); seq < end; seq++ {
-				value, text, err := t.chunk.Field(seq, field)
-				if err != nil {
-					return fmt.Errorf("splio: read the segment: %w", err)
-				}
-				var key []byte
-				if text != nil {
-					if key = s.mapper.RenderKey(&row, value); !s.job.Format.survives(key) {
-						key = nil
-					}
-				}
-				if err := feed(seq, text, key, nil, ""); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-	})
-	return err
+// putTexts puts the records of the segment that are not known by their text. It
+// returns where their rows are: in a spool, as long as they are few.
+func (s *rereader) putTexts(ctx context.Context, run Comparison, found *tally) (rows, error) {
+	sp, err := s.job.newSpool()
+	if err != nil {
+		return s, err
+	}
+	seg := &someRows{spool: sp, all: s}
+	w := &chunkRenderer{job: s.job, mapper: s.mapper, run: run, sp: sp, most: s.few(), found: found}
+	_, err = s.job.eachChunk(ctx, s.mapper, s.src, false, w.start)
+	w.end()
+	if err != nil || w.most >= 0 {
+		return seg, err
+	}
+	return s, sp.close()
 }
 
-// putAgain renders the records with these numbers. It returns where their rows
-// are from now on: in a spool, as long as they are few.
-func (s *rereader) putAgain(ctx context.Context, numbers iter.Seq[int64], run textComparison, found *tally) (_ rows, err error) {
-	seg := &someRows{all: s}
-	if s.fewOf(numbers) {
-		if seg.spool, err = s.job.newSpool(); err != nil {
+// putAgain puts those records of the segment that were known by their text at first,
+// and have to be put all the same. The rows of all are where it is read again.
+func (s *rereader) putAgain(ctx context.Context, seg rows, run Comparison, found *tally) (rows, error) {
+	if some, ok := seg.(*someRows); ok {
+		if err := some.spool.close(); err != nil {
 			return s, err
 		}
 	}
-	w := &chunkRenderer{job: s.job, mapper: s.mapper, run: run, sp: seg.spool, found: found}
-	err = s.visit(ctx, withNumbers(numbers), w.start)
+	w := &chunkRenderer{job: s.job, mapper: s.mapper, run: run, found: found}
+	reader, err := s.src.Chunks(ctx)
+	if err != nil {
+		return s, fmt.Errorf("splio: read the segment again: %w", err)
+	}
+	c := startCrew(reader, w.start)
+	for err == nil && !c.failed() {
+		t := <-c.free
+		if err = reader.Next(ctx, t.chunk); err == nil {
+			s.job.watch.again(t.chunk.Size())
+			c.hand(t)
+		}
+	}
+	if werr := c.wait(); werr != nil {
+		err = werr
+	} else if err == io.EOF {
+		err = nil
+	} else {
+		err = fmt.Errorf("splio: read the segment again: %w", err)
+	}
 	w.end()
-	if seg.spool == nil {
-		return s, err
-	}
-	return seg, err
+	return s, errors.Join(err, reader.Close())
 }
 
-// fewOf reports whether rows with these numbers are worth to be spooled.
-func (s *rereader) fewOf(numbers iter.Seq[int64]) bool {
-	n := int64(0)
-	for range numbers {
-		n++
+// few is how many bytes of rows are worth to be spooled.
+func (s *rereader) few() int64 {
+	most := int64(64 << 20)
+	if size := s.src.Size(); size >= 0 {
+		most = size / 4
 	}
-	size := s.src.Size()
-	if n > s.records/4 || size < 0 {
-		return false
+	if free, err := s.job.fs.Free(); err == nil {
+		most = min(most, free/4)
 	}
-	free, err := s.job.fs.Free()
-	return err != nil || free/4 > size/s.records*n
+	return max(1, most)
 }
 
-// someRows are the rows of records that were put again, in a spool; the others are
-// where the segment is read once more.
+// someRows are the rows of records that were put, in a spool; the others are where
+// the segment is read once more.
 type someRows struct {
 	*spool
 	all *rereader

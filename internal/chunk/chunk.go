@@ -70,8 +70,9 @@ type Chunk interface {
 	// as that; nil when the record has an error.
 	Text() []byte
 
-	// Field goes to a record as Record does, and returns its text and the value of a
-	// field, without looking at the others. The text is nil when the record has an
-	// error, or not that many fields; that it has too many is not told.
-	Field(seq int64, i int) (v mapping.Value, text []byte, err error)
+	// Texts appends the texts of the next records to dst, until it holds most of them
+	// or there are no more: nil for a record with an error. Record may then be called
+	// for each of them, until the next call. What it appends is valid until Record is
+	// called for that record, or one before.
+	Texts(dst [][]byte, most int) ([][]byte, error)
 }

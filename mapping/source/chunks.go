@@ -131,7 +131,7 @@ func (r *csvReader) Next(ctx context.Context, into chunk.Chunk) error {
 	if !ok {
 		return errors.New("source: the chunk was not made by this reader")
 	}
-	*c = csvChunk{text: c.text} // empty, whatever happens
+	*c = csvChunk{text: c.text, marks: c.marks[:0]} // empty, whatever happens
 	if r.err == nil {
 		r.err = ended(ctx, r.seq)
 	}
@@ -212,7 +212,18 @@ type csvChunk struct {
 	rec              mapping.Record
 	first, next, end int64 // numbers; next is the one that is split next
 	size             int64
+
+	passed int64 // the first of the records that Texts has passed last
+	marks  []mark
+	ahead  mark // behind them
 }
+
+// mark is where a splitter stands.
+type mark struct{ pos, quote, line int }
+
+func (s *splitter) mark() mark { return mark{s.pos, s.quote, s.line} }
+
+func (s *splitter) back(m mark) { s.pos, s.quote, s.line = m.pos, m.quote, m.line }
 
 func (c *csvChunk) First() int64 { return c.first }
 
@@ -222,6 +233,10 @@ func (c *csvChunk) Size() int64 { return c.size }
 
 // pass goes to a record.
 func (c *csvChunk) pass(seq int64) error {
+	if at := seq - c.passed; at >= 0 && at < int64(len(c.marks)) {
+		c.text.split.back(c.marks[at])
+		c.next = seq
+	}
 	if seq < c.next || seq >= c.end {
 		return fmt.Errorf("source: record %d is not in the chunk, or has been passed", seq)
 	}
@@ -244,21 +259,23 @@ func (c *csvChunk) Text() []byte {
 	return c.text.split.text
 }
 
-func (c *csvChunk) Field(seq int64, i int) (v mapping.Value, text []byte, err error) {
-	if err := c.pass(seq); err != nil {
-		return v, nil, err
+func (c *csvChunk) Texts(dst [][]byte, most int) ([][]byte, error) {
+	s := &c.text.split
+	if len(c.marks) > 0 {
+		s.back(c.ahead)
+		c.next = c.passed + int64(len(c.marks))
 	}
-	v, ok, err := c.text.split.one(i)
-	if err != nil {
-		return v, nil, c.text.failure(err)
+	c.passed, c.marks = c.next, c.marks[:0]
+	for ; len(dst) < most && c.next < c.end; c.next++ {
+		c.marks = append(c.marks, s.mark())
+		text, err := s.passText()
+		if err != nil {
+			return dst, c.text.failure(err)
+		}
+		dst = append(dst, text)
 	}
-	if c.next++; c.text.split.stops() {
-		return v, nil, c.text.failure(c.text.quoteError("the record"))
-	}
-	if !ok {
-		return v, nil, nil
-	}
-	return v, c.text.split.text, nil
+	c.ahead = s.mark()
+	return dst, nil
 }
 
 func (c *csvChunk) Record(seq int64) (*mapping.Record, error) {
@@ -386,6 +403,27 @@ func (s *splitter) quoted() (size, lines int) {
 			p += i
 		}
 	}
+}
+
+// passText goes over a record and returns it as it stands, without its line break; nil for one with a fault.
+func (s *splitter) passText() (text []byte, err error) {
+	for s.quote > s.pos {
+		i := bytes.IndexByte(s.buf[s.pos:s.quote], '\n')
+		if i < 0 || i >= maxRecord {
+			break
+		}
+		text = trimLine(s.buf[s.pos : s.pos+i+1])
+		s.pos += i + 1
+		s.line++
+		if len(text) > 0 {
+			return text, nil
+		}
+	}
+	size, err := s.skip()
+	if err != nil || s.fault != faultNone {
+		return nil, err
+	}
+	return trimLine(s.buf[s.pos-size : s.pos]), nil
 }
 
 // skip goes over a record, leaving it as it is, and returns its size. An error is as of next, or errFault for a record that

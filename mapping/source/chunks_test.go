@@ -93,12 +93,12 @@ func byChunk(ctx context.Context, s mapping.Source, use int, keep func(seq int64
 
 func all(int64) bool { return true }
 
-// fieldsByChunk compares what a chunk says of one field of each record with the whole of the record.
-func fieldsByChunk(t *testing.T, whole, one mapping.Source) {
+// textsByChunk compares the texts of a chunk, and records that are asked for after them, with the records alone.
+func textsByChunk(t *testing.T, whole, texts mapping.Source, gaps uint64) {
 	t.Helper()
 	var readers [2]chunk.Reader
 	var chunks [2]chunk.Chunk
-	for i, s := range []mapping.Source{whole, one} {
+	for i, s := range []mapping.Source{whole, texts} {
 		r, err := s.(chunk.Source).Chunks(t.Context())
 		if err != nil {
 			return // which others look at
@@ -106,7 +106,7 @@ func fieldsByChunk(t *testing.T, whole, one mapping.Source) {
 		defer func() { _ = r.Close() }()
 		readers[i], chunks[i] = r, r.New()
 	}
-	for field := 0; ; field = (field + 1) % 3 {
+	for batch := 1; ; batch = batch%5 + 1 {
 		err := readers[0].Next(t.Context(), chunks[0])
 		if oerr := readers[1].Next(t.Context(), chunks[1]); fmt.Sprint(err) != fmt.Sprint(oerr) {
 			t.Fatalf("chunks end with %v and %v", err, oerr)
@@ -114,25 +114,37 @@ func fieldsByChunk(t *testing.T, whole, one mapping.Source) {
 		if err != nil {
 			return
 		}
-		for seq := chunks[0].First(); seq < chunks[0].First()+chunks[0].Len(); seq++ {
-			rec, err := chunks[0].Record(seq)
-			v, text, ferr := chunks[1].Field(seq, field)
-			if fmt.Sprint(err) != fmt.Sprint(ferr) {
-				t.Fatalf("record %d: %v, by field %v", seq, err, ferr)
+		var known [][]byte
+		end := chunks[0].First() + chunks[0].Len()
+		for seq := chunks[0].First(); seq < end; {
+			known, err = chunks[1].Texts(known[:0], batch)
+			if err != nil || len(known) != int(min(int64(batch), end-seq)) {
+				t.Fatalf("%d texts from record %d on, %v", len(known), seq, err)
 			}
-			if err != nil {
-				return
+			for i := range known {
+				known[i] = slices.Clone(known[i])
 			}
-			known := chunks[0].Text()
-			switch {
-			case (known == nil) != (rec.Err != nil):
-				t.Fatalf("record %d with error %v has the text %q", seq, rec.Err, known)
-			case rec.Err == ErrFieldCount: // which looking at one field may not show
-			case (text == nil) != (known == nil || field >= len(rec.Values)), text != nil && !bytes.Equal(text, known):
-				t.Fatalf("record %d has the text %q, by field %d %q", seq, known, field, text)
-			case text != nil && !bytes.Equal(v.AppendPlain(nil), rec.Values[field].AppendPlain(nil)):
-				t.Fatalf("record %d has %q in field %d, want %q", seq, v.AppendPlain(nil), field, rec.Values[field].AppendPlain(nil))
+			for _, text := range known {
+				rec, err := chunks[0].Record(seq)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := chunks[0].Text()
+				if rec.Err == nil && (text == nil || !bytes.Equal(text, want)) || rec.Err != nil && want != nil {
+					t.Fatalf("record %d with error %v has the text %q, before it was %q", seq, rec.Err, want, text)
+				}
+				if gaps>>(seq%61)&1 == 0 {
+					line := show(rec)
+					again, err := chunks[1].Record(seq)
+					if err != nil || show(again) != line {
+						t.Fatalf("record %d is %q, %v, after its text was read, want %q", seq, show(again), err, line)
+					}
+				}
+				seq++
 			}
+		}
+		if more, err := chunks[1].Texts(nil, 1); len(more) > 0 || err != nil {
+			t.Fatalf("texts behind the end: %q, %v", more, err)
 		}
 	}
 }
@@ -155,7 +167,7 @@ func sameByChunk(t *testing.T, text string, o CSVOptions, size, use int, gaps ui
 			some = append(some, line)
 		}
 	}
-	fieldsByChunk(t, sized(strings.NewReader(text), o, size), sized(strings.NewReader(text), o, size))
+	textsByChunk(t, sized(strings.NewReader(text), o, size), sized(strings.NewReader(text), o, size), gaps)
 	for name, r := range map[string]io.Reader{
 		"at once": strings.NewReader(text), "byte by byte": iotest.OneByteReader(strings.NewReader(text)),
 		"the end with the data": iotest.DataErrReader(strings.NewReader(text)),

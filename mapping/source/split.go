@@ -89,45 +89,6 @@ func (s *splitter) found(next int) {
 	}
 }
 
-// one is next for one field alone, whose value it returns; not ok when there is none, or a fault. The text is set.
-func (s *splitter) one(i int) (v mapping.Value, ok bool, err error) {
-	end, next, err := s.begin()
-	if err != nil {
-		return v, false, err
-	}
-	if s.quote >= s.pos+next && len(s.comma) == 1 {
-		s.text = s.buf[s.pos : s.pos+end]
-		field := s.text
-		for ok = true; i >= 0; i-- {
-			to := bytes.IndexByte(field, s.comma[0])
-			switch {
-			case i == 0 && to >= 0:
-				field = field[:to]
-			case to >= 0:
-				field = field[to+1:]
-			case i > 0:
-				ok = false
-			}
-		}
-		v = mapping.TextValue(field)
-	} else {
-		if next, err = s.parse(end, next); err != nil {
-			return v, false, err
-		}
-		s.found(next)
-		if ok = s.text != nil && i < len(s.spans); ok {
-			f := s.spans[i]
-			field := s.buf[s.pos+f.from : s.pos+f.to]
-			if f.dirty {
-				field = field[:unescape(field)]
-			}
-			v = mapping.TextValue(field)
-		}
-	}
-	s.pos += next
-	return v, ok, nil
-}
-
 // begin goes to the next record, over blank lines, and returns where its first line ends, as lineAt does. Then quote is
 // behind that line, or a quote in it.
 func (s *splitter) begin() (end, next int, err error) {
