@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -356,23 +357,41 @@ func TestAgainDamage(t *testing.T) {
 func recordsOf(t *testing.T, files map[string]string, name string) [][]byte {
 	t.Helper()
 	all := make(map[string][]byte)
+	var file [][]byte // the records of the file with them, in their order
 	take := func(name string, changes bool) (body [16]byte) {
 		l, ok := parse([]byte(files[name]))
-		if !ok {
+		if !ok || len(l.columns) != 0 && !bytes.Equal(l.bytes()[:100], []byte(files[name])[:100]) {
 			t.Fatalf("%s is not as documented", name)
 		}
 		for _, b := range l.blocks {
 			for r := range slices.Chunk(b.records, l.size()) {
-				key, instead := string(r[:16]), r[24]&64 != 0
-				if _, ok := all[key]; ok != instead || !changes && instead {
-					t.Errorf("%s: a record of which it says %v that it stands in place of one: %v", name, instead, ok)
+				rec := r[:34+4*len(l.columns)]
+				if !changes {
+					file = append(file, rec)
 				}
-				all[key] = slices.Clone(r)
-				all[key][24] &^= 64
-				if r[24]&128 != 0 {
-					delete(all, key)
+				if place := le.Uint32(append(r[len(rec):len(r):len(r)], 0, 0, 0, 0)); place > 0 {
+					if !bytes.Equal(file[place-1][:16], rec[:16]) || all[string(rec[:16])] == nil {
+						t.Errorf("%s: a record stands in place of another one, or twice", name)
+					}
+					delete(all, string(rec[:16]))
+				}
+				if all[string(rec[:16])] != nil {
+					t.Errorf("%s: a key stands there twice", name)
+				}
+				if rec[24]&64 == 0 {
+					all[string(rec[:16])] = rec
 				}
 			}
+		}
+		for e := range slices.Chunk(l.texts, 12) {
+			place := le.Uint32(e[8:])
+			r := file[place&(1<<30-1)]
+			if binary.BigEndian.Uint64(e) != le.Uint64(r[25:]) || place>>30&1 != uint32(r[24]&1) || (place>>31 == 1) != (r[33] != 0) || r[24]&6 != 0 {
+				t.Errorf("%s: a text is not that of its record", name)
+			}
+		}
+		if n := len(l.texts) / 12; !changes && n != len(slices.DeleteFunc(slices.Clone(file), func(r []byte) bool { return le.Uint64(r[25:]) == 0 || r[24]&6 != 0 })) {
+			t.Errorf("%s: %d texts for %d records", name, n, len(file))
 		}
 		return l.body
 	}

@@ -118,7 +118,7 @@ func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], one 
 	if cur.body != nil {
 		f = apart
 	}
-	c, err := newCandidate(s, cur.id, f, snapshotID{}, cur.columns, cur.partitionBits)
+	c, err := newCandidate(s, cur.id, f, snapshotID{}, cur.columns, cur.partitionBits, minMemory/4)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,8 @@ type candidate struct {
 	store  *Store
 	head   header
 	file   *snapshotFile // the one that is being written
+	texts  *relation     // those of the records, when these have a file of their own
+	append appender      // of texts
 	done   bool          // it was staged, or given up
 }
 
@@ -32,15 +34,18 @@ const (
 )
 
 // newCandidate begins a snapshot in place of another one, whose id is zero for none.
-// Records are the file that has them when only the changes are written.
-func newCandidate(s *Store, base snapshotID, f form, records snapshotID, columns []string, bits uint8) (*candidate, error) {
+// Records are the file that has them when only the changes are written. Memory is how
+// many bytes of texts are held.
+func newCandidate(s *Store, base snapshotID, f form, records snapshotID, columns []string, bits uint8, memory int64) (*candidate, error) {
 	c := &candidate{store: s, form: f}
 	c.head = header{partitionBits: bits, base: base, body: records, check: s.dig.check, scope: s.opts.Scope, columns: columns}
 	rand.Read(c.head.id[:])
 	first := c.head
 	if f == apart {
 		rand.Read(c.head.body[:])
-		first.id, first.base = c.head.body, snapshotID{}
+		first.id, first.base, first.body = c.head.body, snapshotID{}, snapshotID{}
+		c.texts = newRelation(textBytes, memory, func() (*spill, error) { return newSpill(s) })
+		c.append.rel = c.texts
 	}
 	var err error
 	c.file, err = newSnapshotFile(s, first)
@@ -53,6 +58,11 @@ func (c *candidate) write(partition uint32, records []byte, t totals) error {
 	c.totals.records += t.records
 	c.totals.unconfirmed += t.unconfirmed
 	c.totals.due += t.due
+	if c.form == apart {
+		if err := c.addTexts(records); err != nil {
+			return err
+		}
+	}
 	return c.file.write(partition, records)
 }
 
@@ -71,6 +81,9 @@ func (c *candidate) stage() (id string, err error) {
 func (c *candidate) finish(name string) error {
 	if c.form == apart {
 		c.file.totals = c.totals
+		if err := c.writeTexts(); err != nil {
+			return err
+		}
 		if err := c.file.finish(recordsPrefix + c.head.body.String()); err != nil {
 			return err
 		}
@@ -88,6 +101,7 @@ func (c *candidate) finish(name string) error {
 // snapshot needs is removed by the next Begin.
 func (c *candidate) abort() {
 	c.done = true
+	_ = c.texts.close() // it is not to be kept
 	c.file.abort()
 }
 
@@ -105,7 +119,7 @@ type snapshotFile struct {
 
 func newSnapshotFile(s *Store, h header) (*snapshotFile, error) {
 	f := &snapshotFile{
-		encoder: encoder{id: h.id, size: recordSize(len(h.columns)), max: blockRecords(len(h.columns))},
+		encoder: encoder{id: h.id, size: h.stride(), max: blockRecords(h.stride())},
 		store:   s,
 	}
 	file, err := s.fs.OpenFile(f.temp(), os.O_WRONLY|os.O_CREATE|os.O_EXCL)

@@ -110,7 +110,7 @@ func (j *join) all(ctx context.Context) error {
 			return err
 		}
 	}
-	if j.texts != nil {
+	if j.tables != nil {
 		return j.joinTexts(ctx)
 	}
 	return j.joinAll(ctx)
@@ -151,7 +151,7 @@ func (j *join) begin() (err error) {
 	if j.form == changed {
 		records = j.last.header.body
 	}
-	j.next, err = newCandidate(j.store, j.base, j.form, records, j.columns, j.bits)
+	j.next, err = newCandidate(j.store, j.base, j.form, records, j.columns, j.bits, j.memory()/16)
 	return err
 }
 
@@ -165,7 +165,7 @@ func (j *join) formFor(records int64) form {
 	case j.last != nil && j.last.body != nil && j.same && j.coarse == nil && j.bits == j.last.partitionBits &&
 		j.last.held <= j.last.body.held/changesMost:
 		return changed
-	case records > most:
+	case records > most && records < maxPlaces:
 		return apart
 	}
 	return whole
@@ -242,7 +242,7 @@ func (j *join) plan(old int64) {
 	bytes += bytes / 4 // partitions are not all of one size
 	workers := int64(j.crewSize())
 	share := j.memory() / 4
-	if j.lean || j.texts != nil {
+	if j.lean || j.tables != nil {
 		share /= 2
 	}
 	if j.today.spilled() {
@@ -333,7 +333,7 @@ func (j *join) readCoarse(ctx context.Context) error {
 // release gives up all that only the join needs.
 func (j *join) release() error {
 	errs := []error{j.today.close(), j.again.close(), j.known.close(), j.coarse.close()}
-	j.Run.today, j.Run.again, j.Run.texts = nil, nil, nil
+	j.Run.today, j.Run.again, j.tables = nil, nil, nil
 	if j.last != nil {
 		errs = append(errs, j.last.close()) // an open file can not be replaced everywhere
 		j.last = nil

@@ -46,6 +46,7 @@ type layout struct {
 	body     [16]byte // the file with the records; zero is none
 	check    [16]byte
 	blocks   []block
+	texts    []byte // of a file with records
 }
 
 type block struct {
@@ -70,7 +71,24 @@ func (l layout) header() []byte {
 	return le.AppendUint32(b, sum32(b))
 }
 
-func (l layout) size() int { return 34 + 4*len(l.columns) }
+func (l layout) size() int {
+	if l.body != [16]byte{} {
+		return 34 + 4*len(l.columns) + 4
+	}
+	return 34 + 4*len(l.columns)
+}
+
+// textBlocks are the texts in blocks, which are numbered on from the others.
+func (l layout) textBlocks() (out []byte) {
+	for n, t := range slices.Collect(slices.Chunk(l.texts, 65532)) {
+		head := le.AppendUint32([]byte{254, 255, 255, 255}, uint32(len(t)/12))
+		out = slices.Concat(out, le.AppendUint32(head, sum32(l.id[:], le.AppendUint32(nil, uint32(len(l.blocks)+n)), head, t)), t)
+	}
+	return out
+}
+
+// textsAt is where they begin, when everything before the end record has so many bytes.
+func (l layout) textsAt(at int) int { return at - len(l.textBlocks()) }
 
 func (l layout) block(n int) []byte {
 	b := l.blocks[n]
@@ -86,7 +104,7 @@ func (l layout) end(at int, records, unconfirmed, due uint64) []byte {
 		held += len(block.records) / l.size()
 	}
 	b = le.AppendUint64(b, uint64(held))
-	for _, v := range []uint64{records, unconfirmed, due} {
+	for _, v := range []uint64{records, unconfirmed, due, uint64(len(l.texts) / 12), uint64(l.textsAt(at))} {
 		b = le.AppendUint64(b, v)
 	}
 	b = le.AppendUint16(b, uint16(len(l.notes)))
@@ -108,6 +126,7 @@ func (l layout) bytes() []byte {
 			d += uint64(r[24] & due / due)
 		}
 	}
+	out = append(out, l.textBlocks()...)
 	return append(out, l.end(len(out), n, u, d)...)
 }
 
@@ -366,7 +385,7 @@ func parse(b []byte) (l layout, ok bool) {
 	for ok && len(b) > 12 {
 		h := take(12)
 		if le.Uint32(h) == 0xFFFFFFFF {
-			take(28)
+			take(44)
 			for range min(int(le.Uint16(take(2))), 255) {
 				n := int(le.Uint16(take(2)))
 				l.notes = append(l.notes, string(take(n)))
@@ -375,6 +394,10 @@ func parse(b []byte) (l layout, ok bool) {
 				}
 			}
 			return l, ok
+		}
+		if le.Uint32(h) == 0xFFFFFFFE {
+			l.texts = append(l.texts, take(12*int(min(le.Uint32(h[4:]), 1<<20)))...)
+			continue
 		}
 		n := int64(le.Uint32(h[4:])) * int64(l.size())
 		if n > int64(len(b)) {

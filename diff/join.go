@@ -96,15 +96,16 @@ type worker struct {
 	groups   []group
 	table    []uint32 // number of a group plus 1, by hash; 0 is none
 	mask     uint32
-	before   []byte // records of the last snapshot; they are the first groups
-	standing int    // so many of them, the first ones, stay where they are unless they change
-	removed  []byte // records that say that there is none any more
-	now      []byte // entries of today: the one that is taken of each key
-	after    []byte // records of the next snapshot
-	more     []byte // column digests of records that were put again
-	drops    []byte // keys of the last snapshot that the next one lacks, each with a byte
-	puts     uint32 // how many these are
-	read     []byte // scratch
+	before   []byte    // records of the last snapshot; they are the first groups
+	places   []uint32  // where they stand, as reader.partition tells
+	standing int       // so many of them, the first ones, stay where they are unless they change
+	removed  []removal // what the last snapshot says is not there any more
+	now      []byte    // entries of today: the one that is taken of each key
+	after    []byte    // records of the next snapshot
+	more     []byte    // column digests of records that were put again
+	drops    []byte    // keys of the last snapshot that the next one lacks, each with a byte
+	puts     uint32    // how many these are
+	read     []byte    // scratch
 
 	wanted []int64 // records that are to be put again
 	holds  []int64 // records whose keys the next snapshot has
@@ -118,16 +119,22 @@ type worker struct {
 	counts []int64 // those of the columns
 	used   [maxNotes + 1]bool
 
-	instead bool // what is written about the group stands in place of a record that stays where it is
-	stays   bool // which goes on to count
+	place uint32 // what is written about the group stands in place of what stands there
+	stays bool   // which goes on to count
 
 	raw         []byte // in a run by text, what the last snapshot has of the partition
+	rawPlaces   []uint32
 	rawStanding int
-	seen        []seenRecord // those of raw that a record was found for
-	sought      [textBatch]uint64
-	places      places
-	sums        textSums // of seen
+	seen        []int32  // numbers of those of raw that a record was found for
+	first       textSums // of near ones, as in tables
+	settled     textSums
 	notes       [maxNotes + 1]int64
+}
+
+// removal says that there is no record of a key any more in the place that it has.
+type removal struct {
+	key   keyDigest
+	place uint32
 }
 
 // group is what is known of a key.
@@ -136,12 +143,13 @@ type group struct {
 	at    uint32 // where its entry is in worker.now, counted in entries
 	more  uint32 // where its column digests end in worker.more, counted in records; 0: it has none
 	valid uint32 // records that were not rejected
+	place uint32 // where a record stands that the last snapshot says is not there any more
 	flags uint8
 }
 
 // groupBytes is about what a group takes, with its place in the table and a
 // finding.
-const groupBytes = 32 + 8 + 16
+const groupBytes = 36 + 8 + 16
 
 // Flags of a group.
 const (
@@ -149,7 +157,6 @@ const (
 	isClash             // the policy rejects all of its records
 	isKnown
 	isHeld // a record that was rejected stands in for its entry
-	isGone // the last snapshot says of its key that there is no record any more
 )
 
 // partition joins the next partition. It returns false when there is none.
@@ -211,22 +218,23 @@ func (w *worker) load(ctx context.Context) (p uint32, more bool, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return p, false, fmt.Errorf("diff: %w", err)
 	}
-	into := w.old()
-	*into, w.standing, w.removed = (*into)[:0], 0, w.removed[:0]
+	into, places := w.old()
+	*into, *places, w.standing, w.removed = (*into)[:0], (*places)[:0], 0, w.removed[:0]
 	if w.last != nil && w.coarse == nil {
-		if *into, w.standing, err = w.last.partition(*into, p, w.bits); err == nil && w.form == changed {
-			w.removed = w.last.removed(w.removed)
+		*into, *places, w.standing, err = w.last.partition(*into, *places, p, w.bits)
+		if w.form == changed {
+			w.last.removed(func(k keyDigest, place uint32) { w.removed = append(w.removed, removal{k, place}) })
 		}
 	}
 	return p, true, err
 }
 
 // old is where the records of the last snapshot are read to.
-func (w *worker) old() *[]byte {
-	if w.texts != nil {
-		return &w.raw
+func (w *worker) old() (records *[]byte, places *[]uint32) {
+	if w.tables != nil {
+		return &w.raw, &w.rawPlaces
 	}
-	return &w.before
+	return &w.before, &w.places
 }
 
 // gather puts the records of all relations together by key.
@@ -239,16 +247,17 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 	clear(w.setOf)
 	clear(w.table)
 	if w.coarse != nil {
-		into := w.old()
-		err := w.coarse.each(ctx, p, &w.read, func(r []byte) { *into = append(*into, r...) })
+		into, places := w.old()
+		err := w.coarse.each(ctx, p, &w.read, func(r []byte) { *into, *places = append(*into, r...), append(*places, 0) })
 		if err != nil {
 			return err
 		}
 	}
 	w.reserve(0)
 	if w.last != nil {
-		w.sum.Previous = int64(len(*w.old()) / w.last.size)
-		if w.texts != nil {
+		_, places := w.old()
+		w.sum.Previous = int64(len(*places))
+		if w.tables != nil {
 			w.sortTexts()
 		}
 		w.olds = len(w.before) / w.last.size
@@ -265,21 +274,21 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 	}
 	if w.again != nil {
 		take := w.takeAgain
-		if w.texts != nil {
+		if w.tables != nil {
 			take = w.take
 		}
 		if err := w.again.each(ctx, p, &w.read, take); err != nil {
 			return err
 		}
 	}
-	for b := w.removed; len(b) > 0; b = b[w.last.size:] {
-		if at := w.lookup(b); w.table[at] != 0 {
-			w.groups[w.table[at]-1].flags |= isGone
-		} else if w.next != nil {
-			w.after = append(w.after, b[:w.last.size]...)
+	for _, r := range w.removed {
+		if at := w.lookup(r.key[:]); w.table[at] != 0 {
+			w.groups[w.table[at]-1].place = r.place
+		} else {
+			w.remove(r.key, r.place)
 		}
 	}
-	if w.texts != nil {
+	if w.tables != nil {
 		w.takeSeen()
 	}
 	if w.known == nil {
@@ -400,8 +409,10 @@ func (w *worker) settle() {
 			o = record(w.before[i*w.last.size:][:w.last.size])
 		}
 		standing := i < w.standing
-		w.instead = w.form == changed && (standing || o != nil && o.flags()&flagInstead != 0 || g.flags&isGone != 0)
 		w.stays = false
+		if w.place = g.place; o != nil {
+			w.place = w.places[i]
+		}
 		written := len(w.after)
 		switch {
 		case g.flags&isPut == 0:
@@ -421,10 +432,20 @@ func (w *worker) settle() {
 			w.sum.Duplicate += int64(g.valid - 1)
 			w.compare(g, w.entry(g), o, standing)
 		}
-		if w.instead && !w.stays && len(w.after) == written && w.next != nil {
-			w.after, _ = appendRecord(w.after, g.key, 0, flagInstead|flagRemoved, len(w.columns))
+		if w.place > 0 && !w.stays && len(w.after) == written {
+			w.remove(g.key, w.place)
 		}
 	}
+}
+
+// remove writes that there is no record of a key any more in its place, when the next
+// snapshot says only what has changed.
+func (w *worker) remove(k keyDigest, place uint32) {
+	if w.next == nil || w.form != changed {
+		return
+	}
+	w.after, _ = appendRecord(w.after, k, 0, flagRemoved, len(w.columns))
+	w.after = binary.LittleEndian.AppendUint32(w.after, place)
 }
 
 // keepOld carries the old record of a key that was put and is not compared.
@@ -442,7 +463,7 @@ func (w *worker) conflicts(ctx context.Context, p uint32) error {
 			w.found = append(w.found, finding{e.seq(), codeConflict})
 		}
 	}
-	if err := w.today.each(ctx, p, &w.read, clash); err != nil || w.texts == nil || w.again == nil {
+	if err := w.today.each(ctx, p, &w.read, clash); err != nil || w.tables == nil || w.again == nil {
 		return err
 	}
 	return w.again.each(ctx, p, &w.read, clash)
@@ -582,9 +603,6 @@ func (w *worker) keep(e entry, flags byte, d digests, standing record) {
 	w.totals.add(flags)
 	note := e.note(w.shape)
 	w.used[note] = true
-	if w.instead {
-		flags |= flagInstead
-	}
 	from := len(w.after)
 	w.after = append(w.after, e[:digestBytes]...)
 	w.after = binary.LittleEndian.AppendUint64(w.after, e.row())
@@ -592,12 +610,14 @@ func (w *worker) keep(e entry, flags byte, d digests, standing record) {
 	w.after = binary.LittleEndian.AppendUint64(w.after, e.at(w.shape.text))
 	w.after = append(w.after, note)
 	w.after = append(w.after, d...)
-	if standing == nil || w.form != changed {
+	if w.form != changed {
 		return
 	}
-	if now := w.after[from:]; flags == standing.flags()|flagInstead && bytes.Equal(now[:flagsAt], standing[:flagsAt]) && bytes.Equal(now[flagsAt+1:], standing[flagsAt+1:]) {
-		w.after, w.stays = w.after[:from], true
+	if w.stays = standing != nil && bytes.Equal(w.after[from:], standing); w.stays {
+		w.after = w.after[:from]
+		return
 	}
+	w.after = binary.LittleEndian.AppendUint32(w.after, w.place)
 }
 
 // carry writes an old record into the next snapshot as it is; nil is none.
@@ -613,14 +633,13 @@ func (w *worker) carry(o record, standing bool) {
 		if w.stays = w.form == changed && standing; w.stays {
 			return
 		}
-		from := len(w.after)
-		if w.after = append(w.after, o...); w.form != changed {
-			w.after[from+flagsAt] &= recordFlags
+		if w.after = append(w.after, o...); w.form == changed {
+			w.after = binary.LittleEndian.AppendUint32(w.after, w.place)
 		}
 		return
 	}
 	var rec record
-	w.after, rec = appendRecord(w.after, o.key(), o.row(), o.flags()&recordFlags|flagNoRow, len(w.columns))
+	w.after, rec = appendRecord(w.after, o.key(), o.row(), o.flags()|flagNoRow, len(w.columns))
 	for at, c := range w.baseOf {
 		if c >= 0 {
 			rec.setColumn(c, o.digests().at(at))

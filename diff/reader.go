@@ -3,6 +3,7 @@ package diff
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,35 +24,26 @@ type reader struct {
 	*header
 	ending
 	path    string
-	file    vfs.File
 	size    int     // of a record
+	stride  int     // of a record in the file
 	body    *reader // the records of which this file has the changes; nil: there are none but those of this file
 	totals  totals  // of the records that were read
 	settled bool    // all was read, and is what the end record says
 
-	begin  int64  // where the blocks begin
-	window []byte // what was read, and before it room for what is left of the read before
-	from   int    // where in window the next byte is
-	to     int    // where what was read ends
-	at     int64  // where in the file that is, a multiple of a page
-	next   uint32 // number of the next block
-	read   int64  // records in the blocks before
-	last   int64  // partition of the last block, -1 at first
-	buf    []byte // records of the block read ahead, in window
-	part   uint32 // its partition
+	cursor
+	next  uint32 // number of the next block
+	read  int64  // records in the blocks before
+	given int64  // of these, all but those in buf
+	last  int64  // partition of the last block, -1 at first
+	buf   []byte // records of the block read ahead, in window
+	part  uint32 // its partition
 
-	number  uint32 // of the partition that all reads next
-	merged  []byte // what it returned last
-	changes []byte // the records of this file of one partition
-	index   []uint32
+	number  uint32   // of the partition that all reads next
+	merged  []byte   // what it returned last
+	places  []uint32 // scratch
+	changes []byte   // the records of this file of one partition
+	gone    []uint64 // bits of the records of the body in that partition that others stand in place of
 }
-
-// Sizes of the window: of all of it, and of the room at its begin, which is
-// enough for a block.
-const (
-	windowSize = 256 << 10
-	aheadSize  = (blockTarget + blockHeader + pageSize) &^ (pageSize - 1)
-)
 
 // openFile opens a file of a snapshot and reads its header and its end record. A
 // missing file is an error that matches fs.ErrNotExist.
@@ -60,7 +52,7 @@ func openFile(fsys vfs.FS, name, path string) (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("diff: open %s: %w", path, err)
 	}
-	r := &reader{path: path, file: f}
+	r := &reader{path: path, cursor: cursor{file: f}}
 	if err := r.open(); err != nil {
 		return nil, errors.Join(r.fail(err), f.Close())
 	}
@@ -73,7 +65,7 @@ func readHeader(fsys vfs.FS, name, path string) (_ *header, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("diff: open %s: %w", path, err)
 	}
-	r := &reader{path: path, file: f}
+	r := &reader{path: path, cursor: cursor{file: f}}
 	if _, _, err := r.head(); err != nil {
 		return nil, errors.Join(r.fail(err), r.close())
 	}
@@ -110,7 +102,11 @@ func (r *reader) open() (err error) {
 	if r.ending, err = parseEnding(r.id, tail, r.begin, size); err != nil {
 		return err
 	}
-	r.size = recordSize(len(r.columns))
+	r.size, r.stride = recordSize(len(r.columns)), r.header.stride()
+	if r.held > (r.textsAt-r.begin)/int64(r.stride) || r.ending.texts > (r.ending.at-r.textsAt)/textBytes || r.ending.texts > r.held {
+		return damaged("impossible end record")
+	}
+	r.limit = r.textsAt
 	r.rewind()
 	return nil
 }
@@ -140,39 +136,11 @@ func (r *reader) openRecords(fsys vfs.FS, path func(name string) string) error {
 // rewind goes back to the first record. What follows is checked as before.
 func (r *reader) rewind() {
 	r.totals, r.settled = totals{}, false
-	r.at, r.from, r.to = r.begin&^(pageSize-1), aheadSize, aheadSize
-	r.next, r.read, r.last, r.buf, r.number = 0, 0, -1, nil, 0
+	r.cursor.rewind()
+	r.next, r.read, r.given, r.last, r.buf, r.number = 0, 0, 0, -1, nil, 0
 	if r.body != nil {
 		r.body.rewind()
 	}
-}
-
-// pos is where the next byte is in the file.
-func (r *reader) pos() int64 { return max(r.begin, r.at-int64(r.to-r.from)) }
-
-// take returns the next n bytes, which are valid until the next call.
-func (r *reader) take(n int) ([]byte, error) {
-	if r.pos()+int64(n) > r.ending.at {
-		return nil, damaged("block %d goes on behind its end", r.next)
-	}
-	if r.window == nil {
-		r.window = make([]byte, windowSize)
-	}
-	skip := 0
-	if r.at < r.begin { // the first page has something else before
-		skip = int(r.begin - r.at)
-	}
-	for r.to-r.from < skip+n {
-		r.from = aheadSize - copy(r.window[aheadSize-(r.to-r.from):], r.window[r.from:r.to])
-		got, err := r.file.ReadAt(r.window[aheadSize:], r.at)
-		r.to = aheadSize + got
-		r.at += int64(got)
-		if err != nil && (err != io.EOF || r.to-r.from < skip+n) {
-			return nil, short(err, "block %d", r.next)
-		}
-	}
-	r.from += skip + n
-	return r.window[r.from-n : r.from], nil
 }
 
 // close closes the files. It may be repeated.
@@ -227,16 +195,12 @@ func short(err error, what string, args ...any) error {
 }
 
 // all returns the records of the next partition that has any; at the end it returns
-// none. They are valid until the next call. No flag says any more which file they
-// come from.
+// none. They are valid until the next call.
 func (r *reader) all() (partition uint32, records []byte, err error) {
 	for r.number < 1<<r.partitionBits {
 		partition, r.number = r.number, r.number+1
-		if r.merged, _, err = r.partition(r.merged[:0], partition, r.partitionBits); err != nil {
+		if r.merged, r.places, _, err = r.partition(r.merged[:0], r.places[:0], partition, r.partitionBits); err != nil {
 			return 0, nil, err
-		}
-		for b := r.merged; len(b) > 0; b = b[r.size:] {
-			b[flagsAt] &= recordFlags
 		}
 		if len(r.merged) > 0 {
 			return partition, r.merged, nil
@@ -247,113 +211,117 @@ func (r *reader) all() (partition uint32, records []byte, err error) {
 
 // partition appends the records of one partition, of 2^bits, to dst: first those that
 // stand in the file of the records and nowhere else, standing of them, then those of
-// this file. Partitions must be asked for in ascending order, and bits be at
-// most partitionBits. The last one comes only after all was read and counted.
-func (r *reader) partition(dst []byte, number uint32, bits uint8) (_ []byte, standing int, err error) {
+// this file. To places it appends where in the file of the records they stand, or
+// what stands there that they stand in place of, plus 1; 0 is nowhere. Partitions must be asked for in
+// ascending order, and bits be at most partitionBits. The last one comes only after
+// all was read and counted.
+func (r *reader) partition(dst []byte, places []uint32, number uint32, bits uint8) (_ []byte, _ []uint32, standing int, err error) {
 	if r.changes, err = r.blocks(r.changes[:0], number, bits); err != nil {
-		return dst, 0, err
+		return dst, places, 0, err
 	}
 	if r.body != nil {
-		from := len(dst)
+		first, from := r.body.given, len(dst)
 		if dst, err = r.body.blocks(dst, number, bits); err != nil {
-			return dst, 0, err
+			return dst, places, 0, err
 		}
-		if dst, err = r.without(dst, from); err != nil {
-			return dst, 0, err
+		if dst, places, err = r.standing(dst, places, from, first); err != nil {
+			return dst, places, 0, err
 		}
 		standing = (len(dst) - from) / r.size
 	}
-	for b := r.changes; len(b) > 0; b = b[r.size:] {
+	for b := r.changes; len(b) > 0; b = b[r.stride:] {
 		if rec := record(b[:r.size]); rec.flags()&flagRemoved == 0 {
 			dst = append(dst, rec...)
+			places = append(places, r.place(b))
 			r.totals.add(rec.flags())
 		}
 	}
 	if number == 1<<bits-1 {
 		err = r.settle()
 	}
-	return dst, standing, err
+	return dst, places, standing, err
 }
 
-// removed appends the records of the partition that was read last which say that there
-// is none any more.
-func (r *reader) removed(dst []byte) []byte {
-	for b := r.changes; len(b) > 0; b = b[r.size:] {
-		if record(b).flags()&flagRemoved != 0 {
-			dst = append(dst, b[:r.size]...)
-		}
+// place is the one that a record of this file names.
+func (r *reader) place(b []byte) uint32 {
+	if r.stride == r.size {
+		return 0
 	}
-	return dst
+	return binary.LittleEndian.Uint32(b[r.size:])
 }
 
-// without takes away the records from an offset on that others stand in place of.
-func (r *reader) without(dst []byte, from int) ([]byte, error) {
-	instead := 0
-	for b := r.changes; len(b) > 0; b = b[r.size:] {
-		if record(b).flags()&flagInstead != 0 {
-			instead++
+// removed visits the keys of the partition that was read last of which there is no record any more, and
+// the places that those had.
+func (r *reader) removed(visit func(k keyDigest, place uint32)) {
+	for b := r.changes; len(b) > 0; b = b[r.stride:] {
+		if rec := record(b); rec.flags()&flagRemoved != 0 {
+			visit(rec.key(), r.place(b))
 		}
 	}
-	if instead == 0 {
-		for b := dst[from:]; len(b) > 0; b = b[r.size:] {
-			r.totals.add(record(b).flags())
-		}
-		return dst, nil
-	}
-	size := 16
-	for size < 4*instead {
-		size *= 2
-	}
-	r.index = slices.Grow(r.index[:0], size)[:size]
-	clear(r.index)
-	mask := uint32(size - 1)
-	for i, b := 0, r.changes; len(b) > 0; i, b = i+1, b[r.size:] {
-		if record(b).flags()&flagInstead == 0 {
+}
+
+// standing takes away the records of the body, from an offset on, that others stand in
+// place of. The first of them has that place in the file.
+func (r *reader) standing(dst []byte, places []uint32, from int, first int64) ([]byte, []uint32, error) {
+	n := (len(dst) - from) / r.size
+	r.gone = append(r.gone[:0], make([]uint64, n/64+1)...)
+	for b := r.changes; len(b) > 0; b = b[r.stride:] {
+		place := r.place(b)
+		if place == 0 {
 			continue
 		}
-		at := slot(b) & mask
-		for r.index[at] != 0 {
-			at = (at + 1) & mask
+		at := int64(place) - 1 - first
+		if at < 0 || at >= int64(n) || has(r.gone, at) || !bytes.Equal(b[:digestBytes], dst[from+int(at)*r.size:][:digestBytes]) {
+			return dst, places, r.fail(damaged("it changes a record that is not there"))
 		}
-		r.index[at] = uint32(i + 1)
+		r.gone[at>>6] |= 1 << (at & 63)
 	}
 	to := from
-	for b := dst[from:]; len(b) > 0; b = b[r.size:] {
-		rec, at := record(b[:r.size]), slot(b)&mask
-		for r.index[at] != 0 && !bytes.Equal(rec[:digestBytes], r.changes[int(r.index[at]-1)*r.size:][:digestBytes]) {
-			at = (at + 1) & mask
-		}
-		if r.index[at] != 0 {
-			instead--
+	for at := range n {
+		rec := record(dst[from+at*r.size:][:r.size])
+		if has(r.gone, int64(at)) {
 			continue
 		}
 		r.totals.add(rec.flags())
-		to += copy(dst[to:], rec)
+		if to < from+at*r.size {
+			copy(dst[to:], rec)
+		}
+		to += r.size
+		places = append(places, uint32(first+int64(at))+1)
 	}
-	if instead != 0 {
-		return dst, r.fail(damaged("it changes records that are not there"))
-	}
-	return dst[:to], nil
+	return dst[:to], places, nil
 }
 
-// slot is where the search for a key digest, which b begins with, begins.
-func slot(b []byte) uint32 { return binary.LittleEndian.Uint32(b[digestBytes-4:]) }
+// texts is the largest number of texts that records can be known by.
+func (r *reader) texts() int64 {
+	if r.body == nil {
+		return r.held
+	}
+	return r.held + r.body.ending.texts
+}
 
 // drain reads what is left.
 func (r *reader) drain() error {
 	for {
 		_, records, err := r.all()
-		if err != nil || len(records) == 0 {
+		if err != nil {
 			return err
 		}
+		if len(records) == 0 {
+			break
+		}
 	}
+	if r.body == nil {
+		return nil
+	}
+	return r.body.eachText(context.Background(), func(uint64, uint32) {})
 }
 
 // blocks appends the records that this file holds of one partition, of 2^bits.
 func (r *reader) blocks(dst []byte, number uint32, bits uint8) ([]byte, error) {
 	for {
 		if len(r.buf) == 0 {
-			if r.pos() == r.ending.at {
+			if r.pos() == r.limit {
 				return dst, nil
 			}
 			if err := r.block(); err != nil {
@@ -365,22 +333,23 @@ func (r *reader) blocks(dst []byte, number uint32, bits uint8) ([]byte, error) {
 			return dst, nil
 		}
 		dst = append(dst, r.buf...)
+		r.given += int64(len(r.buf) / r.stride)
 		r.buf = nil
 	}
 }
 
 // block reads the next block.
 func (r *reader) block() error {
-	b, err := r.take(blockHeader)
+	b, err := r.take(blockHeader, r.next)
 	if err != nil {
 		return err
 	}
 	head := [blockHeader]byte(b)
 	part, n := binary.LittleEndian.Uint32(head[:]), binary.LittleEndian.Uint32(head[4:])
-	if r.next == r.ending.blocks || part >= 1<<r.partitionBits || int64(part) < r.last || n == 0 || n > uint32(blockRecords(len(r.columns))) {
+	if r.next == r.ending.blocks || part >= 1<<r.partitionBits || int64(part) < r.last || n == 0 || n > uint32(blockRecords(r.stride)) {
 		return damaged("block %d has an impossible header", r.next)
 	}
-	records, err := r.take(int(n) * r.size)
+	records, err := r.take(int(n)*r.stride, r.next)
 	if err != nil {
 		return err
 	}
@@ -388,10 +357,10 @@ func (r *reader) block() error {
 		return damaged("block %d fails its checksum", r.next)
 	}
 	known := byte(recordFlags)
-	if r.body != nil {
-		known = changeFlags
+	if r.stride > r.size {
+		known |= flagRemoved
 	}
-	for i := 0; i < len(records); i += r.size {
+	for i := 0; i < len(records); i += r.stride {
 		rec := record(records[i:])
 		if partitionOf(rec, r.partitionBits) != part || rec.flags()&^known != 0 || int(rec.note()) > len(r.notes) {
 			return damaged("block %d holds an impossible record", r.next)

@@ -118,7 +118,8 @@ type Run struct {
 	lean                 bool       // column digests come from again
 	textKey              sipKey     // of text digests
 	byText               bool       // records may be taken by their text
-	texts                *texts     // those of the last snapshot, until Compare is over
+	tables               *tables    // those of the last snapshot, until Compare is over
+	replaced             []uint64   // bits of the records in the file of these that do not stand there any more
 	foundFirst, foundAll textSums   // as first and all in knower, of all feeds
 	known                int64      // records that were taken by their text
 	held                 *numbers   // those of them that hold a key
@@ -210,7 +211,7 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	again := o.Again != nil && last != nil && r.same
 	width := 0
 	if r.left = r.memory(); again && texts && !o.Refresh { // which wants everything
-		width, r.left = r.textsFor(last.ending.totals.records)
+		width, r.left = r.textsFor(last.texts())
 		r.byText = width > 0
 	}
 	r.lean = again && !r.byText
@@ -504,7 +505,7 @@ func (r *Run) Close() error {
 		r.next.abort()
 	}
 	err := errors.Join(r.today.close(), r.again.close(), r.drops.close())
-	r.today, r.again, r.wanted, r.feeds, r.verdicts, r.drops, r.holders, r.held, r.texts = nil, nil, nil, nil, nil, nil, nil, nil, nil
+	r.today, r.again, r.wanted, r.feeds, r.verdicts, r.drops, r.holders, r.held, r.tables = nil, nil, nil, nil, nil, nil, nil, nil, nil
 	if r.last != nil {
 		err = errors.Join(err, r.last.close())
 	}

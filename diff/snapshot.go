@@ -17,10 +17,11 @@ const (
 
 	headerFixed = 80
 	blockHeader = 12
-	endFixed    = 4 + 4 + 8 + 3*8 // of the end record, before the notes
+	endFixed    = 4 + 4 + 8 + 3*8 + 8 + 8 // of the end record, before the notes
 	endTail     = 8 + 4 + len(endMagic)
 	endMost     = endFixed + 2 + maxNotes*(2+maxNote) + endTail
 	endMark     = 0xFFFFFFFF
+	textMark    = 0xFFFFFFFE // in place of the partition, in a block of texts
 
 	maxScope         = 1024
 	maxName          = 1024
@@ -37,11 +38,9 @@ const (
 	flagNoRow                   // the row digest is unknown: columns decide
 	report                      // one of up to MaxReports, counted while the row stays as it is
 	reports         = MaxReports * report
-	flagInstead     = report << 3 // it stands in place of one in the records file
-	flagRemoved     = report << 4 // there is none in place of it
+	flagRemoved     = report << 3 // there is no record any more in the place that it names
 
 	recordFlags = flagUnconfirmed | flagDue | flagNoRow | reports
-	changeFlags = recordFlags | flagInstead | flagRemoved
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -73,14 +72,25 @@ type header struct {
 // recordSize is the size of a record with that many columns.
 func recordSize(columns int) int { return recordFixed + 4*columns }
 
+// stride is the size of a record in the file, with the place that it names.
+func (h *header) stride() int {
+	if h.body == (snapshotID{}) {
+		return recordSize(len(h.columns))
+	}
+	return recordSize(len(h.columns)) + placeBytes
+}
+
+// placeBytes is the size of the place of a record in the file with the records, plus 1.
+const placeBytes = 4
+
 // Where the flags and the column digests of a record begin.
 const (
 	flagsAt     = 24
 	recordFixed = 34
 )
 
-// blockRecords is the largest number of records in a block, for that many columns.
-func blockRecords(columns int) int { return max(1, blockTarget/recordSize(columns)) }
+// blockRecords is the largest number of records of a size in a block.
+func blockRecords(size int) int { return max(1, blockTarget/size) }
 
 // record is a view of one record of a snapshot.
 type record []byte
@@ -147,19 +157,22 @@ func (t *totals) add(flags byte) {
 
 // ending is what the end record says.
 type ending struct {
-	at     int64 // its offset, where the blocks end
-	blocks uint32
-	held   int64  // records in the blocks
-	totals totals // of the snapshot
-	notes  notes
+	at      int64 // its offset, where the blocks end
+	blocks  uint32
+	held    int64  // records in the blocks
+	texts   int64  // texts in blocks of their own
+	textsAt int64  // where these begin
+	totals  totals // of the snapshot
+	notes   notes
 }
 
 // encoder lays out the blocks and the end record of a file.
 type encoder struct {
 	ending
 	id   snapshotID
-	size int // of a record
-	max  int // records in a block
+	size int    // of a record
+	max  int    // records in a block
+	more uint32 // blocks of texts
 }
 
 // block appends the header of the next block, which holds records of one
@@ -172,13 +185,29 @@ func (e *encoder) block(b []byte, partition uint32, records []byte) []byte {
 	e.blocks++
 	e.held += int64(len(records) / e.size)
 	e.at += int64(blockHeader + len(records))
+	e.textsAt = e.at
+	return b
+}
+
+// textBlock appends the header of the next block of texts, behind all others.
+func (e *encoder) textBlock(b []byte, texts []byte) []byte {
+	n := len(b)
+	b = binary.LittleEndian.AppendUint32(b, textMark)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(texts)/textBytes))
+	b = binary.LittleEndian.AppendUint32(b, blockSum(e.id, e.blocks+e.more, b[n:], texts))
+	e.more++
+	e.texts += int64(len(texts) / textBytes)
+	e.at += int64(blockHeader + len(texts))
 	return b
 }
 
 func (e *encoder) end() []byte {
+	if e.texts == 0 {
+		e.textsAt = e.at
+	}
 	b := binary.LittleEndian.AppendUint32(nil, endMark)
 	b = binary.LittleEndian.AppendUint32(b, e.blocks)
-	for _, v := range []int64{e.held, e.totals.records, e.totals.unconfirmed, e.totals.due} {
+	for _, v := range []int64{e.held, e.totals.records, e.totals.unconfirmed, e.totals.due, e.texts, e.textsAt} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(v))
 	}
 	b = e.notes.marshal(b)
@@ -208,12 +237,12 @@ func parseEnding(id snapshotID, b []byte, body, size int64) (e ending, err error
 		return e, damaged("the end record fails its checksum")
 	}
 	e.blocks = binary.LittleEndian.Uint32(b[4:])
-	for i, v := range []*int64{&e.held, &e.totals.records, &e.totals.unconfirmed, &e.totals.due} {
+	for i, v := range []*int64{&e.held, &e.totals.records, &e.totals.unconfirmed, &e.totals.due, &e.texts, &e.textsAt} {
 		*v = int64(binary.LittleEndian.Uint64(b[8+8*i:]))
 	}
 	var ok bool
 	e.notes, ok = parseNotes(b[endFixed : len(b)-12])
-	if !ok || binary.LittleEndian.Uint32(b) != endMark || e.held < 0 || e.totals.records < 0 {
+	if !ok || binary.LittleEndian.Uint32(b) != endMark || e.held < 0 || e.totals.records < 0 || e.texts < 0 || e.textsAt < body || e.textsAt > e.at {
 		return e, damaged("impossible end record")
 	}
 	return e, nil

@@ -58,19 +58,19 @@ func (f *Feed) Known(first int64, texts [][]byte, known []bool) error {
 			}
 			used++
 		}
-		r.texts.find(k.digests[:n], &k.places)
+		r.tables.find(k.digests[:n], &k.places)
 		for i := range n {
-			known[k.of[i]] = f.knows(first+int64(k.of[i]), k.digests[i], k.places.at[i])
+			known[k.of[i]] = f.knows(first+int64(k.of[i]), k.digests[i], k.places.in[i], k.places.at[i])
 		}
 		first, texts, known = first+int64(used), texts[used:], known[used:]
 	}
 	return nil
 }
 
-// knows reports whether a record with this digest, which stands at a place among the
+// knows reports whether a record with this digest, which stands at a place among
 // texts, is taken as it was.
-func (f *Feed) knows(seq int64, digest uint64, at int64) bool {
-	t, k := f.run.texts, f.knower
+func (f *Feed) knows(seq int64, digest uint64, t *texts, at int64) bool {
+	k := f.knower
 	if f.phase == puttingAgain {
 		if at < 0 || !has(t.open, at) {
 			return true
@@ -126,61 +126,62 @@ func (r *Run) textDigest(text []byte) uint64 {
 	return siphash.Hash(r.textKey.k0, r.textKey.k1, text)
 }
 
-// seenRecord is a record of the last snapshot that one of today was found for.
-type seenRecord struct {
-	record int32 // its number in the partition
-	at     int64 // the place of its text
-}
-
 // sortTexts divides the records of the last snapshot in a partition, in w.raw: those
 // that a record was found for stay there, and the rest are w.before.
 func (w *worker) sortTexts() {
-	t, size := w.texts, w.last.size
-	w.before, w.seen = w.before[:0], w.seen[:0]
+	size := w.last.size
+	w.before, w.places, w.seen = w.before[:0], w.places[:0], w.seen[:0]
 	standing := w.standing
 	w.standing = 0
-	for first := 0; first*size < len(w.raw); first += textBatch {
-		n := 0
-		for ; n < textBatch && (first+n)*size < len(w.raw); n++ {
-			o := record(w.raw[(first+n)*size:][:size])
-			if w.sought[n] = o.text(); !w.knowable(o) {
-				w.sought[n] = 0
-			}
+	for i, place := range w.rawPlaces {
+		o := record(w.raw[i*size:][:size])
+		if i < standing && has(w.tables.seen, int64(place)-1) || i >= standing && w.sees(o) {
+			w.seen = append(w.seen, int32(i))
+			continue
 		}
-		t.find(w.sought[:n], &w.places)
-		for i, at := range w.places.at[:n] {
-			if w.sought[i] != 0 && at >= 0 && has(t.found, at) {
-				open := has(t.open, at)
-				if !open || w.again == nil {
-					w.sums.add(w.sought[i])
-				}
-				if !open {
-					w.seen = append(w.seen, seenRecord{int32(first + i), at})
-					continue
-				}
-			}
-			w.before = append(w.before, w.raw[(first+i)*size:][:size]...)
-			if first+i < standing {
-				w.standing++
-			}
+		w.before, w.places = append(w.before, o...), append(w.places, place)
+		if i < standing {
+			w.standing++
 		}
 	}
 	w.rawStanding = standing
 }
 
+// sees reports whether a record of today was found for one that does not stand in a file
+// of records, or has been taken from there.
+func (w *worker) sees(o record) bool {
+	if !w.knowable(o) {
+		return false
+	}
+	t, at := w.tables.place(o.text())
+	if at < 0 || !has(t.found, at) {
+		return false
+	}
+	open := has(t.open, at)
+	if t == w.tables.near {
+		w.first.add(o.text())
+		if !open {
+			w.settled.add(o.text())
+		}
+	}
+	return !open
+}
+
 // takeSeen decides about the records that were found, once the groups are complete.
 func (w *worker) takeSeen() {
-	for _, s := range w.seen {
-		o := record(w.raw[int(s.record)*w.last.size:][:w.last.size])
+	for _, i := range w.seen {
+		o := record(w.raw[int(i)*w.last.size:][:w.last.size])
 		if n := w.table[w.lookup(o)]; n != 0 && w.groups[n-1].valid > 0 {
-			w.texts.reopen(s.at) // another record has its key
+			t, at := w.tables.place(o.text())
+			t.reopen(at) // another record has its key
 			continue
 		}
 		w.sum.Unchanged++
 		if n := o.note(); n > 0 {
 			w.notes[n]++
 		}
-		w.carry(o, int(s.record) < w.rawStanding)
+		w.place = w.rawPlaces[i]
+		w.carry(o, int(i) < w.rawStanding)
 	}
 }
 
@@ -188,8 +189,11 @@ func (w *worker) takeSeen() {
 // something to do with others, they are put, and the join begins anew.
 func (j *join) joinTexts(ctx context.Context) error {
 	sum := *j.sum
-	var err error
-	if j.texts.opens.Load() == 0 {
+	err := j.markSeen(ctx)
+	if err != nil {
+		return err
+	}
+	if j.tables.opens() == 0 {
 		err = j.joinAll(ctx)
 	} else { // only to find all of them
 		j.holders = newNumbers()
@@ -198,21 +202,24 @@ func (j *join) joinTexts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if j.alike(&j.foundFirst) && j.texts.opens.Load() == 0 {
+	if j.alike(false) && j.tables.opens() == 0 {
 		j.takeNotes()
 		return nil
 	}
 	if err := j.anew(sum); err != nil {
 		return err
 	}
-	opens, known := j.texts.opens.Load(), j.Run.known
+	opens, known := j.tables.opens(), j.Run.known
 	if _, err := j.putAgain(ctx, nil); err != nil {
+		return err
+	}
+	if err := j.markSeen(ctx); err != nil {
 		return err
 	}
 	if err := j.joinAll(ctx); err != nil {
 		return err
 	}
-	if !j.alike(&j.foundAll) || j.texts.opens.Load() != opens || j.again.count != known-j.Run.known {
+	if !j.alike(true) || j.tables.opens() != opens || j.again.count != known-j.Run.known {
 		return errors.New("diff: the segment changed while it was read: records are not there any more, or not as they were; run again")
 	}
 	j.takeNotes()
@@ -220,15 +227,24 @@ func (j *join) joinTexts(ctx context.Context) error {
 }
 
 // alike reports whether the records that were taken as they were are those that the
-// last snapshot has. Where they are not, they are reopened.
-func (j *join) alike(found *textSums) bool {
-	var sums textSums
+// last snapshot has, once some may have been put again. Where they are not, they are
+// reopened.
+func (j *join) alike(again bool) bool {
+	found, sums := &j.foundFirst, j.tables.first
+	if again {
+		found, sums = &j.foundAll, j.tables.settled
+	}
 	for _, w := range j.crew {
-		sums.merge(&w.sums)
+		if again {
+			sums.merge(&w.settled)
+		} else {
+			sums.merge(&w.first)
+		}
 	}
 	for part, sum := range &sums {
 		if sum != found[part] {
-			j.texts.reopenPart(part)
+			j.tables.far.reopenPart(part)
+			j.tables.near.reopenPart(part)
 		}
 	}
 	return sums == *found

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/bits"
 	"runtime"
-	"sync"
 	"sync/atomic"
 )
 
@@ -86,8 +85,8 @@ func (t *texts) bucket(digest uint64) uint64 { return digest >> t.shift }
 // rest is what is kept of a digest.
 func (t *texts) rest(digest uint64) uint64 { return digest << (64 - t.shift) >> (64 - 8*t.width) }
 
-// count counts a digest. Several goroutines may.
-func (t *texts) count(digest uint64) { atomic.AddUint32(&t.heads[t.bucket(digest)+2], 1) }
+// count counts a digest.
+func (t *texts) count(digest uint64) { t.heads[t.bucket(digest)+2]++ }
 
 // counted ends the counting.
 func (t *texts) counted() {
@@ -96,19 +95,55 @@ func (t *texts) counted() {
 	}
 }
 
-// add takes a digest that was counted. Several goroutines may.
+// add takes a digest that was counted.
 func (t *texts) add(digest uint64) {
-	at := int(atomic.AddUint32(&t.heads[t.bucket(digest)+1], 1)-1) * t.width
-	rest := t.rest(digest)
-	for i := range t.width {
-		t.kept[at+i] = byte(rest >> (8 * i))
+	head := &t.heads[t.bucket(digest)+1]
+	t.keep(digest, *head)
+	*head++
+}
+
+func (t *texts) keep(digest uint64, at uint32) {
+	to, rest := t.kept[int(at)*t.width:][:t.width], t.rest(digest)
+	for i := range to {
+		to[i] = byte(rest >> (8 * i))
 	}
+}
+
+// next takes the digest number n, in ascending order, in place of count and add.
+func (t *texts) next(digest uint64, n uint32) {
+	t.heads[t.bucket(digest)+1] = n + 1
+	t.keep(digest, n)
+}
+
+// fill ends what next has begun.
+func (t *texts) fill() {
+	for i := 1; i < len(t.heads); i++ {
+		t.heads[i] = max(t.heads[i], t.heads[i-1])
+	}
+}
+
+// one looks for a digest.
+func (t *texts) one(digest uint64) int64 {
+	b := t.bucket(digest)
+	return t.in(t.heads[b], t.heads[b+1], t.rest(digest))
+}
+
+// in looks for what is kept of a digest between two places.
+func (t *texts) in(from, to uint32, rest uint64) int64 {
+	mask := uint64(1)<<(8*t.width) - 1
+	for at := from; at < to; at++ {
+		if binary.LittleEndian.Uint64(t.kept[int(at)*t.width:])&mask == rest {
+			return int64(at)
+		}
+	}
+	return -1
 }
 
 // places are where digests were found.
 type places struct {
 	from, to [textBatch]uint32
 	at       [textBatch]int64 // -1: nowhere
+	in       [textBatch]*texts
 	touched  byte
 }
 
@@ -121,16 +156,8 @@ func (t *texts) find(digests []uint64, p *places) {
 	for i := range digests { // so that none waits for the others
 		p.touched ^= t.kept[int(p.from[i])*t.width]
 	}
-	mask := uint64(1)<<(8*t.width) - 1
 	for i, d := range digests {
-		rest := t.rest(d)
-		p.at[i] = -1
-		for at := p.from[i]; at < p.to[i]; at++ {
-			if binary.LittleEndian.Uint64(t.kept[int(at)*t.width:])&mask == rest {
-				p.at[i] = int64(at)
-				break
-			}
-		}
+		p.at[i] = t.in(p.from[i], p.to[i], t.rest(d))
 	}
 }
 
@@ -153,58 +180,124 @@ func (t *texts) reopenPart(part int) {
 	}
 }
 
-// know reads the texts of the last snapshot.
+// tables are the texts of the last snapshot: those of the file with the records, whose
+// places there are found in one more reading of it, and those of the rest.
+type tables struct {
+	far, near *texts
+	seen      []uint64 // of the records in the file: bits of those that were found, and are not open
+	first     textSums // of those that were found, open or not
+	settled   textSums // of those that were found and are not open
+}
+
+// find looks for digests in both, and returns which of the tables has each of them.
+func (t *tables) find(digests []uint64, p *places) {
+	t.far.find(digests, p)
+	for i, at := range p.at[:len(digests)] {
+		if p.in[i] = t.far; at < 0 {
+			p.at[i], p.in[i] = t.near.one(digests[i]), t.near
+		}
+	}
+}
+
+// place looks for one digest.
+func (t *tables) place(digest uint64) (in *texts, at int64) {
+	if at = t.far.one(digest); at >= 0 {
+		return t.far, at
+	}
+	return t.near, t.near.one(digest)
+}
+
+func (t *tables) opens() int64 { return t.far.opens.Load() + t.near.opens.Load() }
+
+// know reads the texts of the last snapshot, keeping so many bytes of each.
 func (r *Run) know(ctx context.Context, width int) error {
-	t := newTexts(r.last.ending.totals.records, width)
-	if err := r.eachText(ctx, t.count); err != nil {
+	t := &tables{near: newTexts(r.last.held, width), far: newTexts(0, width)}
+	if body := r.last.body; body != nil {
+		r.replaced, t.seen = make([]uint64, body.held/64+1), make([]uint64, body.held/64+1)
+		t.far = newTexts(body.ending.texts, width)
+	}
+	if err := r.eachNear(ctx, t.near.count); err != nil {
 		return err
 	}
-	t.counted()
-	if err := r.eachText(ctx, t.add); err != nil {
+	t.near.counted()
+	if err := r.eachNear(ctx, t.near.add); err != nil {
 		return err
 	}
-	r.texts = t
+	n := uint32(0)
+	err := r.eachFar(ctx, func(digest uint64, _ uint32) {
+		t.far.next(digest, n)
+		n++
+	})
+	t.far.fill()
+	r.tables = t
+	return err
+}
+
+// eachNear visits the texts of the other file that a record can be known by, and takes
+// note of what stands in place of records of the first.
+func (r *Run) eachNear(ctx context.Context, visit func(digest uint64)) error {
+	l := r.last
+	defer l.rewind()
+	for p := range uint32(1) << l.partitionBits {
+		if err := context.Cause(ctx); err != nil {
+			return fmt.Errorf("diff: %w", err)
+		}
+		var err error
+		if l.changes, err = l.blocks(l.changes[:0], p, l.partitionBits); err != nil {
+			return err
+		}
+		for b := l.changes; len(b) > 0; b = b[l.stride:] {
+			rec, place := record(b[:l.size]), int64(l.place(b))-1
+			switch {
+			case place >= 0 && place >= l.body.held:
+				return l.fail(damaged("it changes a record that is not there"))
+			case place >= 0:
+				r.replaced[place>>6] |= 1 << (place & 63)
+			}
+			if rec.flags()&flagRemoved == 0 && r.knowable(rec) {
+				visit(rec.text())
+			}
+		}
+	}
 	return nil
 }
 
-// eachText visits the digests of the texts that a record can be known by, from several
-// goroutines.
-func (r *Run) eachText(ctx context.Context, visit func(uint64)) error {
-	var mu sync.Mutex
-	var failed error
-	next := uint32(0)
-	defer r.last.rewind()
-	read := func(b []byte) (records []byte, more bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		if failed == nil && next < 1<<r.last.partitionBits {
-			if err := context.Cause(ctx); err != nil {
-				failed = fmt.Errorf("diff: %w", err)
-				return nil, false
-			}
-			records, _, failed = r.last.partition(b[:0], next, r.last.partitionBits)
-			next++
-			return records, failed == nil
+// eachFar visits the texts of the file with the records that a record can be known by,
+// with their places.
+func (r *Run) eachFar(ctx context.Context, visit func(digest uint64, place uint32)) error {
+	if r.last.body == nil {
+		return nil
+	}
+	return r.last.body.eachText(ctx, func(digest uint64, at uint32) {
+		place := at % maxPlaces
+		if has(r.replaced, int64(place)) || at&textNoted != 0 && r.opts.Noted || at&textUnconfirmed != 0 && r.confirms() {
+			return
 		}
-		return nil, false
-	}
-	var wg sync.WaitGroup
-	for range r.crewSize() {
-		wg.Go(func() {
-			b, more := read(nil)
-			for more {
-				for rest := b; len(rest) > 0; rest = rest[r.last.size:] {
-					if rec := record(rest); r.knowable(rec) {
-						visit(rec.text())
-					}
-				}
-				b, more = read(b)
-			}
-		})
-	}
-	wg.Wait()
-	return failed
+		visit(digest, place)
+	})
 }
+
+// markSeen finds the records of the file whose texts were found.
+func (r *Run) markSeen(ctx context.Context) error {
+	t := r.tables
+	clear(t.seen)
+	t.first, t.settled = textSums{}, textSums{}
+	n := int64(0)
+	return r.eachFar(ctx, func(digest uint64, place uint32) {
+		if has(t.far.found, n) {
+			t.first.add(digest)
+			if !has(t.far.open, n) {
+				t.settled.add(digest)
+				t.seen[place>>6] |= 1 << (place & 63)
+			}
+		}
+		n++
+	})
+}
+
+// confirms reports whether it is settled now which unconfirmed records exist at the
+// destination.
+func (r *Run) confirms() bool { return r.opts.Create || r.opts.Known != nil }
 
 // crewSize is how many goroutines may work at once.
 func (r *Run) crewSize() int {
@@ -219,5 +312,5 @@ func (r *Run) crewSize() int {
 func (r *Run) knowable(o record) bool {
 	f := o.flags()
 	return o.text() != 0 && (o.note() == 0 || !r.opts.Noted) && f&(flagDue|flagNoRow) == 0 &&
-		(f&flagUnconfirmed == 0 || !r.opts.Create && r.opts.Known == nil)
+		(f&flagUnconfirmed == 0 || !r.confirms())
 }

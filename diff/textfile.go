@@ -1,0 +1,155 @@
+package diff
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"slices"
+)
+
+// The file with the records of a snapshot says once more which texts they have, in the
+// order of their digests, so that a run by text need not sort them, and can tell in
+// one more reading which of the records were found:
+//
+//	0 8 text digest, its first byte first
+//	8 4 place of the record, from 0; times 2^30: 1 unconfirmed, 2 with a note
+//
+// Records that a run has to do something about, whatever their text, are left out.
+const (
+	textBytes       = 8 + 4
+	maxPlaces       = 1 << 30
+	textUnconfirmed = 1 << 30
+	textNoted       = 1 << 31
+)
+
+// addTexts takes the texts of the next records of the file.
+func (c *candidate) addTexts(records []byte) error {
+	place := uint32(c.file.held)
+	for b := records; len(b) > 0; b = b[c.file.size:] {
+		rec := record(b[:c.file.size])
+		if at, ok := textEntry(rec, place); ok {
+			e, err := c.append.next()
+			if err != nil {
+				return err
+			}
+			binary.BigEndian.PutUint64(e, rec.text())
+			binary.LittleEndian.PutUint32(e[8:], at)
+		}
+		place++
+	}
+	return nil
+}
+
+func textEntry(r record, place uint32) (at uint32, ok bool) {
+	f := r.flags()
+	if r.text() == 0 || f&(flagDue|flagNoRow) != 0 {
+		return 0, false
+	}
+	if f&flagUnconfirmed != 0 {
+		place |= textUnconfirmed
+	}
+	if r.note() != 0 {
+		place |= textNoted
+	}
+	return place, true
+}
+
+// writeTexts writes the texts, behind all records.
+func (c *candidate) writeTexts() error {
+	t := c.texts
+	c.texts = nil
+	err := c.append.flush()
+	if err == nil {
+		err = t.end()
+	}
+	if err == nil {
+		t.seal(bitsFor(t.count*textBytes, aimRead))
+		err = c.sortTexts(t)
+	}
+	if cerr := t.close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (c *candidate) sortTexts(t *relation) error {
+	var buf []byte
+	var all [][textBytes]byte
+	block := make([]byte, 0, blockTarget)
+	for p := range uint32(1) << t.bits {
+		all = all[:0]
+		if err := t.each(context.Background(), p, &buf, func(e []byte) { all = append(all, [textBytes]byte(e)) }); err != nil {
+			return err
+		}
+		slices.SortFunc(all, func(a, b [textBytes]byte) int { return bytes.Compare(a[:], b[:]) })
+		for _, e := range all {
+			if block = append(block, e[:]...); len(block)+textBytes > blockTarget {
+				if err := c.file.writeTexts(block); err != nil {
+					return err
+				}
+				block = block[:0]
+			}
+		}
+	}
+	return c.file.writeTexts(block)
+}
+
+func (f *snapshotFile) writeTexts(block []byte) error {
+	if len(block) == 0 {
+		return f.err
+	}
+	f.head = f.textBlock(f.head[:0], block)
+	if err := f.raw(f.head); err != nil {
+		return err
+	}
+	return f.raw(block)
+}
+
+// eachText visits the texts of a file of records, in ascending order of their digests,
+// with their places.
+func (r *reader) eachText(ctx context.Context, visit func(digest uint64, at uint32)) error {
+	if err := r.readTexts(ctx, visit); err != nil {
+		return r.fail(err)
+	}
+	return nil
+}
+
+func (r *reader) readTexts(ctx context.Context, visit func(digest uint64, at uint32)) error {
+	c := cursor{file: r.file, begin: r.textsAt, limit: r.ending.at}
+	c.rewind()
+	var last uint64
+	n := int64(0)
+	for number := r.ending.blocks; c.pos() < c.limit; number++ {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		b, err := c.take(blockHeader, number)
+		if err != nil {
+			return err
+		}
+		head := [blockHeader]byte(b)
+		size := binary.LittleEndian.Uint32(head[4:])
+		if n += int64(size); binary.LittleEndian.Uint32(head[:]) != textMark || size == 0 || size > blockTarget/textBytes || n > r.ending.texts {
+			return damaged("block %d has an impossible header", number)
+		}
+		texts, err := c.take(int(size)*textBytes, number)
+		if err != nil {
+			return err
+		}
+		if binary.LittleEndian.Uint32(head[8:]) != blockSum(r.id, number, head[:], texts) {
+			return damaged("block %d fails its checksum", number)
+		}
+		for ; len(texts) > 0; texts = texts[textBytes:] {
+			digest, at := binary.BigEndian.Uint64(texts), binary.LittleEndian.Uint32(texts[8:])
+			if digest < last || int64(at%maxPlaces) >= r.held {
+				return damaged("block %d holds an impossible text", number)
+			}
+			last = digest
+			visit(digest, at)
+		}
+	}
+	if n != r.ending.texts {
+		return damaged("blocks are missing")
+	}
+	return nil
+}
