@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +73,11 @@ func TestLeft(t *testing.T) {
 		b.sync("-insert", "-left-unsubscribe", "3", day1).want(t, statusDone)
 		b.setSegment("email,first_name,points\n", "ada@example.com,Ada,1\n", "bob@example.com,Bob,2\n", ",Nobody,3\n")
 		b.sync("-insert", "-left-unsubscribe", "3", day2).want(t, statusDone, "there are more than -max-unusable", "not in the segment, but maybe not gone: 1 (a record without a usable key", "nothing to send")
+		page := filepath.Join(filepath.Dir(b.segment), "view.txt")
+		b.sync("-insert", "-left-unsubscribe", "3", day2, "-dry-run", "-view", page).want(t, statusDone)
+		if text := strings.Join(strings.Fields(readText(t, page)), " "); !strings.Contains(text, "there are more than -max-unusable") {
+			t.Errorf("the view does not say why nothing is done: %s", text)
+		}
 		b.sync("-insert", "-left-unsubscribe", "3", day2, "-max-unusable", "1").want(t, statusDone, "left the segment: 1 (1 rows are sent about them)")
 		b.sync("-insert", "-max-unusable", "-1").want(t, statusConfig, "-max-unusable is negative")
 	})
