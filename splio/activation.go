@@ -130,18 +130,18 @@ type Activation struct {
 	// values were mended before need not be rendered again to be counted.
 	OnRejection func(mapping.Rejection)
 
-	// OnRejected, when set, is called for each record that is rejected as a whole,
-	// with all that was found wrong with it, so that it can be repaired and fed
-	// back: source.Rejects writes such records to a file. Conflicting duplicates
+	// OnRejectedRecord, when set, is called for each record that is rejected as a
+	// whole, with all that was found wrong with it, so that it can be repaired and
+	// fed back: source.Rejects writes such records to a file. Conflicting duplicates
 	// come last, with values that are text. An error ends the making of the plan.
 	// The record is valid during the call only.
-	OnRejected func(*mapping.Record, []mapping.Rejection) error
+	OnRejectedRecord func(*mapping.Record, []mapping.Rejection) error
 
 	// OnProgress, when set, is told how far the call is: at the beginning and end of
 	// each [Stage], and in between for each chunk or batch of about 1 MiB, or some
 	// thousand rows. Where chunks begin depends on the number of processors, and
 	// nothing else that is told does. It is called from one goroutine at a time, not
-	// always the same, and maybe while OnRejection or OnRejected is. The run waits
+	// always the same, and maybe while OnRejection or OnRejectedRecord is. The run waits
 	// for each call.
 	OnProgress func(Progress)
 

@@ -69,7 +69,7 @@ type outcome struct {
 
 func (o *outcome) watch(a *splio.Activation) {
 	a.OnRejection = func(r mapping.Rejection) { o.rejections = append(o.rejections, r.String()+r.Value()) }
-	a.OnRejected = func(rec *mapping.Record, rs []mapping.Rejection) error {
+	a.OnRejectedRecord = func(rec *mapping.Record, rs []mapping.Rejection) error {
 		var line strings.Builder
 		line.WriteString(fmt.Sprint(rec.Seq, rec.Line, len(rs)))
 		for _, v := range rec.Values {

@@ -93,7 +93,7 @@ func configure(o *options, args []string) (*job, error) {
 		if segmentErr == nil {
 			j.rejects.segment, segmentErr = namesBeside(j.segment, o)
 		}
-		j.activation.OnRejected = j.rejects.add
+		j.activation.OnRejectedRecord = j.rejects.add
 	}
 	if o.segment == "" { // what there is to do takes none
 		j.segment = nil
