@@ -19,6 +19,7 @@ type job struct {
 	view       view
 	rejects    *rejectsFile // nil without -rejects
 	dryRun     bool
+	check      bool
 	quiet      bool
 	work       planWork
 	upkeep     upkeep
@@ -40,6 +41,7 @@ func configure(o *options, args []string) (*job, error) {
 		report:  o.report,
 		view:    view{o.view, o.samples},
 		dryRun:  o.dryRun,
+		check:   o.check,
 		quiet:   o.quiet,
 		work:    o.work,
 		args:    args,
@@ -83,12 +85,13 @@ func configure(o *options, args []string) (*job, error) {
 	check(parseWaiting(o, &j.activation))
 	check(o.work.check(o))
 	check(o.checkExplain())
+	check(o.checkCheck())
 	check(o.upkeep.check(o))
 	j.activation.Retain = o.retain
 	if o.known != "" {
 		j.activation.Known = knownKeys(o.known, o.knownColumn, j.activation.Mapping)
 	}
-	if o.rejects != "" && !o.work.any() && (o.upkeep.adopt || !o.upkeep.any()) {
+	if o.rejects != "" && !o.check && !o.work.any() && (o.upkeep.adopt || !o.upkeep.any()) {
 		j.rejects = &rejectsFile{name: o.rejects}
 		if segmentErr == nil {
 			j.rejects.segment, segmentErr = namesBeside(j.segment, o)

@@ -24,7 +24,7 @@ type options struct {
 	maxUnusable                             int64
 	lazyQuotes, direct                      bool
 	insert, partial, refresh, dryRun, quiet bool
-	history                                 bool
+	history, check                          bool
 	brake, waiting                          string
 	waitFor                                 time.Duration
 	work                                    planWork
@@ -117,6 +117,7 @@ func (o *options) planFlags(f *flag.FlagSet) {
 
 func (o *options) upkeepFlags(f *flag.FlagSet) {
 	f.Func("explain", "say what a run would do about the contact with this `key`, and why, and what the state remembers of it;\nnothing is sent, remembered or written. Without -segment the state alone is asked. It needs no -to", o.setExplain)
+	f.BoolVar(&o.check, "check", false, "look whether a run could begin: whether the mapping fits the segment, and whether host key, login and drop\ndirectory are right. Nothing is sent, remembered or written")
 	f.BoolVar(&o.history, "history", false, "print the runs that -state remembers, the newest last, and do nothing else")
 	f.BoolVar(&o.upkeep.adopt, "adopt", false, "take the segment for delivered, as what another tool has sent last, and send nothing. With -known only\ncontacts in it. A state that remembers contacts is refused")
 	f.BoolVar(&o.upkeep.replace, "replace", false, "let -adopt replace what the state remembers")
