@@ -26,14 +26,17 @@ func TestCheck(t *testing.T) {
 	}{
 		{"a directory", "all is well", false, nil, nil, statusDone, []string{fits, "the drop directory is there\n", "nothing was sent"}, ""},
 		{"a server", "all is well", true, nil, nil, statusDone, []string{fits, "the known host key and takes the login; the drop directory is there\n", "nothing was sent"}, ""},
-		{"what a run writes", "the flags of a run may stay", true, nil, []string{"-insert", "-rejects", "rejects.csv", "-view", "view.html"}, statusDone, []string{fits}, ""},
+		{"what a run writes", "the flags of a run may stay", true, func(b *bench, _ *sftpxtest.Server) { b.beside("rejects.csv", "of an earlier run") }, []string{"-insert", "-rejects", "rejects.csv", "-view", "view.html"}, statusDone, []string{fits}, ""},
 		{"quiet", "the status says all", true, nil, []string{"-quiet"}, statusDone, nil, "the"},
 		{"no directory", "it would fail the first file", false, func(b *bench, _ *sftpxtest.Server) { b.to[1] += "x" }, nil, statusFailed, []string{fits, "-to: "}, "is there"},
 		{"a file", "it would fail the first file", false, func(b *bench, _ *sftpxtest.Server) { b.to[1] = b.mapping }, nil, statusFailed, []string{fits, "mapping.json is not a directory"}, "is there"},
 		{"no directory at the server", "it would fail the first file", true, func(b *bench, _ *sftpxtest.Server) { b.to[1] += "nowhere" }, nil, statusFailed, []string{fits, `drop directory "/nowhere"`}, "is there"},
 		{"no directory for staging", "it would fail the first file", true, nil, []string{"-staging", "/nowhere"}, statusFailed, []string{`staging directory "/nowhere"`}, "is there"},
 		{"a wrong password", "it would fail the first file", true, func(b *bench, _ *sftpxtest.Server) { b.to[5] = b.mapping }, nil, statusFailed, []string{fits, "login refused"}, "is there"},
-		{"an unknown host", "with what to do", true, func(b *bench, _ *sftpxtest.Server) { b.to[3] = filepath.Join(b.drop, "empty"); writeFile(b.t, b.to[3], "") }, nil, statusFailed,
+		{"an unknown host", "with what to do", true, func(b *bench, _ *sftpxtest.Server) {
+			b.to[3] = filepath.Join(b.drop, "empty")
+			writeFile(b.t, b.to[3], "")
+		}, nil, statusFailed,
 			[]string{fits, "is unknown", "to add the key"}, "is there"},
 		{"a wrong mapping", "the destination is looked at all the same", true, func(b *bench, _ *sftpxtest.Server) { b.setSegment("mail,first_name,points\n") }, nil, statusConfig,
 			[]string{`none of its 3 fields is named "email"`, "takes the login", "nothing was done"}, fits},

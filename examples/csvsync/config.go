@@ -31,7 +31,7 @@ type job struct {
 func configure(o *options, args []string) (*job, error) {
 	j := &job{
 		activation: splio.Activation{
-			Destination: splio.Destination{Universe: o.universe, Subsequence: o.subsequence, Suffix: o.suffix},
+			Destination: splio.Destination{Universe: o.universe, Subsequence: o.subsequence, Creating: o.creating, Suffix: o.suffix},
 			State:       o.state,
 			Insert:      o.insert,
 			Partial:     o.partial,
@@ -79,6 +79,10 @@ func configure(o *options, args []string) (*job, error) {
 	j.activation.Brakes, err = parseBrakes(o.brake)
 	check(err)
 	j.activation.Rows, err = parseRows(o.rows)
+	check(err)
+	j.activation.Subscribe, err = parseIDs("-subscribe", o.subscribe)
+	check(err)
+	j.activation.Format, err = parseFormat(o.format)
 	check(err)
 	j.activation.Left, err = parseLeft(o)
 	check(err)
