@@ -130,18 +130,18 @@ type Activation struct {
 	// values were mended before need not be rendered again to be counted.
 	OnRejection func(mapping.Rejection)
 
-	// OnRejected, when set, is called for each record that is rejected as a whole,
-	// with all that was found wrong with it, so that it can be repaired and fed
-	// back: source.Rejects writes such records to a file. Conflicting duplicates
+	// OnRejectedRecord, when set, is called for each record that is rejected as a
+	// whole, with all that was found wrong with it, so that it can be repaired and
+	// fed back: source.Rejects writes such records to a file. Conflicting duplicates
 	// come last, with values that are text. An error ends the making of the plan.
 	// The record is valid during the call only.
-	OnRejected func(*mapping.Record, []mapping.Rejection) error
+	OnRejectedRecord func(*mapping.Record, []mapping.Rejection) error
 
 	// OnProgress, when set, is told how far the call is: at the beginning and end of
 	// each [Stage], and in between for each chunk or batch of about 1 MiB, or some
 	// thousand rows. Where chunks begin depends on the number of processors, and
 	// nothing else that is told does. It is called from one goroutine at a time, not
-	// always the same, and maybe while OnRejection or OnRejected is. The run waits
+	// always the same, and maybe while OnRejection or OnRejectedRecord is. The run waits
 	// for each call.
 	OnProgress func(Progress)
 
@@ -155,7 +155,7 @@ type Activation struct {
 	Now time.Time
 
 	openFS func(dir string) (vfs.FS, error) // for tests; nil: vfs.OS
-	watch  *watch                           // of the call; nil: nobody wants to know
+	watch  *watch                           // of the call; nil: it is none that is followed
 }
 
 // What package diff takes.
@@ -297,6 +297,21 @@ func (a Activation) open(ctx context.Context) (_ *job, err error) {
 	return j, nil
 }
 
+// start checks the configuration and opens the state, for a plan. That it could not
+// is in the history, if that can be.
+func (a Activation) start(ctx context.Context, src mapping.Source) (*mapping.Mapper, *job, error) {
+	began := time.Now()
+	mapper, err := a.check(ctx, src)
+	if err == nil {
+		var j *job
+		if j, err = a.open(ctx); err == nil {
+			return mapper, j, nil
+		}
+	}
+	a.recordUnopened(ctx, began, err)
+	return nil, nil, err
+}
+
 // clock is the time of the run, in the zone of the mapping.
 func (j *job) clock() time.Time {
 	if j.Now.IsZero() {
@@ -323,16 +338,12 @@ func (j *job) clock() time.Time {
 // happening. Of a build whose version nobody has named, it has to be the same file.
 //
 // A plan that would fill the disk of State fails before it does. After an error
-// the state is as it was, except that a ready plan may be gone. When ctx ends, the
-// error holds context.Cause(ctx).
+// the state is as it was, except that a ready plan may be gone, and that
+// [Activation.History] says so. When ctx ends, the error holds context.Cause(ctx).
 func (a Activation) Plan(ctx context.Context, src mapping.Source) (_ *Plan, err error) {
 	a, ended := a.watched(ctx, "plan")
 	defer func() { ended(err) }()
-	mapper, err := a.check(ctx, src)
-	if err != nil {
-		return nil, err
-	}
-	j, err := a.open(ctx)
+	mapper, j, err := a.start(ctx, src)
 	if err != nil {
 		return nil, err
 	}
@@ -434,11 +445,7 @@ func (a Activation) Run(ctx context.Context, src mapping.Source, t Transport) (_
 	if t == nil {
 		return nil, wrong(errNoTransport)
 	}
-	mapper, err := a.check(ctx, src)
-	if err != nil {
-		return nil, err
-	}
-	j, err := a.open(ctx)
+	mapper, j, err := a.start(ctx, src)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func TestAdopt(t *testing.T) {
 			a := newActivation(t)
 			tt.change(&a)
 			var lines []string
-			a.OnRejected = func(rec *mapping.Record, why []mapping.Rejection) error {
+			a.OnRejectedRecord = func(rec *mapping.Record, why []mapping.Rejection) error {
 				lines = append(lines, fmt.Sprint(rec.Seq, " ", len(rec.Values), " ", why[0].Reason))
 				return nil
 			}
@@ -90,7 +90,7 @@ func TestAdoptCSV(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "segment.csv")
 	write(t, path, []byte("email,first,last\nann@example.net,Ann,Lee\nbob@example.net,Bob,Ray\nbob@example.net,Rob,Ray\n"))
 	var lines []int64
-	a.OnRejected = func(rec *mapping.Record, _ []mapping.Rejection) error { lines = append(lines, rec.Line); return nil }
+	a.OnRejectedRecord = func(rec *mapping.Record, _ []mapping.Rejection) error { lines = append(lines, rec.Line); return nil }
 	if got := counts(t, mustAdopt(t, a, source.CSVFile(path, source.CSVOptions{}), false)); got != "read=3 rejected=2 unchanged=1 first" {
 		t.Error(got)
 	}

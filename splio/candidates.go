@@ -77,11 +77,11 @@ func (r *renderer) mistaken(rec *mapping.Record) error {
 	r.row.OK = false
 	r.row.Rejections = append(r.row.Rejections, x)
 	r.found.add(x)
-	if r.OnRejected == nil {
+	if r.OnRejectedRecord == nil {
 		return nil
 	}
-	if err := r.OnRejected(rec, r.row.Rejections); err != nil {
-		return fmt.Errorf("splio: Activation.OnRejected: %w", err)
+	if err := r.OnRejectedRecord(rec, r.row.Rejections); err != nil {
+		return fmt.Errorf("splio: Activation.OnRejectedRecord: %w", err)
 	}
 	return nil
 }

@@ -370,7 +370,7 @@ func (w *world) settleFar(t *testing.T, e *engine, what string, n int) {
 func TestDifferRejects(t *testing.T) {
 	w, _ := newFarWorld(t, true)
 	var rejected []string
-	w.OnRejected = func(rec *mapping.Record, why []mapping.Rejection) error {
+	w.OnRejectedRecord = func(rec *mapping.Record, why []mapping.Rejection) error {
 		key := rec.Values[0].AppendPlain(nil)
 		rejected = append(rejected, fmt.Sprintf("%d %s: %s", rec.Seq, key, why[0].Reason))
 		return nil

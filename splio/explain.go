@@ -29,7 +29,7 @@ import (
 // It reads the segment and [Activation.Known] once each, and the snapshot, and holds
 // no more than a few records in memory. The state is only read, and no lock is taken;
 // when another run has moved the state on meanwhile, the error matches
-// diff.ErrStale: ask again. [Activation.OnRejection] and OnRejected are not called.
+// diff.ErrStale: ask again. [Activation.OnRejection] and OnRejectedRecord are not called.
 //
 // Errors are those of [Activation.Preview], other than [ErrPending]. With a [Differ]
 // the error matches errors.ErrUnsupported.
@@ -45,7 +45,7 @@ func (a Activation) Explain(ctx context.Context, key string, src mapping.Source)
 	if err != nil {
 		return nil, err
 	}
-	a.OnRejection, a.OnRejected = nil, nil
+	a.OnRejection, a.OnRejectedRecord = nil, nil
 	x := &explainer{job: &job{Activation: a, dry: true}, mapper: mapper, asked: key, segment: src != nil}
 	if err := x.keyed(ctx, fields); err != nil {
 		return nil, err

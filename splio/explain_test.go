@@ -199,7 +199,7 @@ func TestExplain(t *testing.T) {
 				key = "ann@example.net"
 			}
 			a.OnRejection = func(mapping.Rejection) { t.Error("OnRejection is called") }
-			a.OnRejected = func(*mapping.Record, []mapping.Rejection) error { return errors.New("OnRejected is called") }
+			a.OnRejectedRecord = func(*mapping.Record, []mapping.Rejection) error { return errors.New("OnRejectedRecord is called") }
 			e := mustExplain(t, a, key, segment(append([]string{head}, tt.lines...)...))
 			if got := explained(e); got != tt.want {
 				t.Errorf("%s: got %s, want %s", tt.reason, got, tt.want)

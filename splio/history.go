@@ -19,7 +19,7 @@ const (
 	historyRuns = 400 // that are remembered: a year of nights
 )
 
-// Outcome says what became of the plan of a run.
+// Outcome says what became of a run, or of its plan.
 type Outcome string
 
 // The outcomes.
@@ -27,7 +27,7 @@ const (
 	OutcomeDelivered Outcome = "delivered" // all its files, by this run or by later ones
 	OutcomeNothing   Outcome = "nothing"   // there was nothing to send, and what that leaves is remembered
 	OutcomeBraked    Outcome = "braked"    // it has hit a brake, and nobody has released it
-	OutcomeFailed    Outcome = "failed"    // its delivery ended with an error: see [RunRecord.Failure]
+	OutcomeFailed    Outcome = "failed"    // its making or delivery ended with an error: see [RunRecord.Failure]
 	OutcomeDiscarded Outcome = "discarded" // it was given up
 )
 
@@ -38,11 +38,13 @@ func (o Outcome) delivered() bool { return o == OutcomeDelivered || o == Outcome
 // brakes. It names no contact, and holds neither a value nor a text that somebody
 // has written, such as the reason of a release.
 type RunRecord struct {
-	Plan    string  `json:"plan"` // its id
+	Plan    string  `json:"plan"` // its id; empty when the run has failed before it had one
 	Outcome Outcome `json:"outcome"`
-	// Failure says in a word what a failed delivery ended with: "waiting" is
-	// [ErrWaiting], "interrupted" a context that ended, "delivery" any other error
-	// before all files had arrived, and "state" one after that.
+	// Failure says in a word what a failed run ended with. "interrupted" is a context
+	// that ended. Of a delivery, "waiting" is [ErrWaiting], "delivery" any other error
+	// before all files had arrived, and "state" one after that. Without a plan it is
+	// the [Stage] that the run has come to: "reading", also when it had not begun to
+	// read, "comparing" or "writing".
 	Failure string `json:"failure,omitempty"`
 
 	// Time is when the plan began to be made, and Finished when it got this outcome,
@@ -87,9 +89,16 @@ type RunRecord struct {
 
 // History returns the runs that State remembers, the newest last, at most 400. A
 // run is there once it has a plan and that was delivered, had nothing to send, was
-// braked, failed on its way or was discarded: once, with its last outcome. A run
-// that failed before it had a plan is not there, nor is a plan that was made to be
-// looked at and replaced, a [Activation.Preview] or an [Activation.Adopt].
+// braked, failed on its way or was discarded: once, with its last outcome. A plan
+// that was made to be looked at and replaced is not there, nor is a
+// [Activation.Preview] or an [Activation.Adopt].
+//
+// A [Activation.Run] or [Activation.Plan] that failed before it had a plan is there
+// with the stage it came to and its time, and nothing else: of more than two in a row
+// that failed alike, the first and the last. It is not when the configuration or the
+// state was refused, when another run was at work or another plan on its way, or when
+// State could not be written to; nor is one that could not begin to read, in a State
+// without history.
 //
 // It needs nothing of the activation but State, and no lock. A state without history,
 // or none at all, has no runs. A file that can not be used is a diff.StateError; it
@@ -129,7 +138,7 @@ func (h *history) UnmarshalJSON(data []byte) error {
 	for i, r := range h.Runs {
 		least := min(r.Read, r.Rejected, r.Duplicate, r.HeldBack, r.Unchanged, r.Inserted, r.Updated, r.Changed,
 			r.Left, r.Uncertain, r.LeftRows, r.Deleted, int64(r.Files), r.Rows, r.Bytes, int64(r.Duration))
-		words := bare(r.Plan) && bare(string(r.Outcome)) && (r.Failure == "" || bare(r.Failure)) && (r.Mapping == "" || bare(r.Mapping))
+		words := (bare(r.Plan) || r.unplanned()) && bare(string(r.Outcome)) && (r.Failure == "" || bare(r.Failure)) && (r.Mapping == "" || bare(r.Mapping))
 		for _, b := range r.Brakes {
 			words = words && bare(string(b))
 		}
@@ -272,10 +281,13 @@ func (j *job) record(m *manifest, r RunRecord) error {
 		return err
 	}
 	r.Finished = j.stamp()
+	return j.enter(h, r)
+}
+
+// enter enters a run into a history, and writes that.
+func (j *job) enter(h *history, r RunRecord) error {
 	h.Scope = j.scope()
-	h.Runs = slices.DeleteFunc(h.Runs, func(old RunRecord) bool { return old.Plan == r.Plan })
-	h.Runs = append(h.Runs, r)
-	h.Runs = h.Runs[max(0, len(h.Runs)-historyRuns):]
+	h.add(r)
 	data, err := h.sealed()
 	if err == nil {
 		err = vfs.WriteFile(j.fs, ".", historyName, data)
@@ -285,6 +297,24 @@ func (j *job) record(m *manifest, r RunRecord) error {
 	}
 	return nil
 }
+
+// add puts a run at the end, in place of what there is of its plan. Of runs in a row
+// that failed alike without a plan, the first and the last say all: a scheduler that
+// tries again every minute would drive out the runs that brakes compare with.
+func (h *history) add(r RunRecord) {
+	n := len(h.Runs)
+	switch alike := func(o RunRecord) bool { return o.unplanned() && o.Failure == r.Failure }; {
+	case !r.unplanned():
+		h.Runs = slices.DeleteFunc(h.Runs, func(o RunRecord) bool { return o.Plan == r.Plan })
+	case n > 1 && alike(h.Runs[n-1]) && alike(h.Runs[n-2]):
+		h.Runs = h.Runs[:n-1]
+	}
+	h.Runs = append(h.Runs, r)
+	h.Runs = h.Runs[max(0, len(h.Runs)-historyRuns):]
+}
+
+// unplanned reports whether the run has failed before it had a plan.
+func (r RunRecord) unplanned() bool { return r.Plan == "" && r.Outcome == OutcomeFailed }
 
 // recordDelivered enters a plan whose snapshot was published.
 func (j *job) recordDelivered(m *manifest) error {
@@ -329,6 +359,57 @@ func (j *job) recordFailed(ctx context.Context, m *manifest, failed error) error
 		r.Failure = "state"
 	}
 	return errors.Join(failed, j.record(m, r))
+}
+
+// recordUnplanned enters a run that has failed before it had a plan. Nothing more can
+// fail: that the history can not be written, on a full disk say, is of no interest
+// beside the error that there is. What is refused is left as it is.
+func (j *job) recordUnplanned(ctx context.Context, began time.Time, failed error) {
+	if j.dry || errors.Is(failed, ErrConfig) || errors.Is(failed, ErrPending) || is[*diff.StateError](failed) {
+		return
+	}
+	h, err := j.past(new(Report))
+	if h == nil || err != nil {
+		return
+	}
+	r := RunRecord{Outcome: OutcomeFailed, Failure: string(StageReading), Finished: j.stamp(), Duration: time.Since(began), Partial: j.Partial}
+	if r.Time = r.Finished; j.Now.IsZero() {
+		r.Time = began.UTC().Truncate(time.Second)
+	}
+	stage := j.watch.stage()
+	switch {
+	case ctx.Err() != nil:
+		r.Failure = "interrupted"
+	case stage == StageComparing, stage == StageWriting:
+		r.Failure = string(stage)
+	}
+	_ = j.enter(h, r)
+}
+
+// recordUnopened is recordUnplanned of a run that has not opened its state. It begins
+// no history: nobody has looked whether this is a state, and of which universe.
+func (a Activation) recordUnopened(ctx context.Context, began time.Time, failed error) {
+	if errors.Is(failed, ErrConfig) || errors.Is(failed, diff.ErrLocked) {
+		return
+	}
+	j := &job{Activation: a}
+	var err error
+	if j.loc, err = a.Mapping.Location(); err != nil {
+		return
+	}
+	if j.fs, err = a.openState(); err != nil {
+		return
+	}
+	defer j.fs.Close()
+	if h, err := loadHistory(j.fs, a.State); err != nil || h.Scope == "" {
+		return
+	}
+	lock, err := diff.Open(a.State, diff.Options{Scope: j.scope(), FS: j.fs})
+	if err != nil {
+		return
+	}
+	defer lock.Close()
+	j.recordUnplanned(ctx, began, failed)
 }
 
 // applied is for how long the plan has been applied.

@@ -25,11 +25,9 @@ func (e *events) log(ctx context.Context, level slog.Level, message string, attr
 	}
 }
 
-// watched begins a call that is followed, and returns what ends it.
+// watched begins a call, and returns what ends it. The call is followed even if nobody
+// is told: the history says how far it has come.
 func (a Activation) watched(ctx context.Context, operation string) (Activation, func(error)) {
-	if a.OnProgress == nil && a.Logger == nil {
-		return a, func(error) {}
-	}
 	w := &watch{each: a.OnProgress}
 	if a.Logger != nil {
 		w.log = &events{a.Logger.With(slog.String("universe", a.Destination.Universe), slog.String("subsequence", a.Destination.Subsequence))}
@@ -115,6 +113,7 @@ func (j *job) makePlan(ctx context.Context, mapper *mapping.Mapper, src mapping.
 	began := time.Now()
 	m, err := j.plan(ctx, mapper, src)
 	if err != nil {
+		j.recordUnplanned(ctx, began, err)
 		return nil, j.full(err)
 	}
 	j.watch.end(ctx)

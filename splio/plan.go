@@ -246,7 +246,7 @@ func (j *job) keyRejection(seq, line int64, reason string) mapping.Rejection {
 
 // conflict passes a conflicting duplicate on, with the values that were spooled.
 func (j *job) conflict(r mapping.Rejection, values [][]byte) error {
-	if j.OnRejected == nil {
+	if j.OnRejectedRecord == nil {
 		return nil
 	}
 	rec := &mapping.Record{Seq: r.Seq, Line: r.Line, Values: make([]mapping.Value, len(values))}
@@ -255,8 +255,8 @@ func (j *job) conflict(r mapping.Rejection, values [][]byte) error {
 			rec.Values[i] = mapping.TextValue(v)
 		}
 	}
-	if err := j.OnRejected(rec, []mapping.Rejection{r}); err != nil {
-		return fmt.Errorf("splio: Activation.OnRejected: %w", err)
+	if err := j.OnRejectedRecord(rec, []mapping.Rejection{r}); err != nil {
+		return fmt.Errorf("splio: Activation.OnRejectedRecord: %w", err)
 	}
 	return nil
 }

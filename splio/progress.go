@@ -89,8 +89,8 @@ const (
 	stepSent = 1 << 20
 )
 
-// watch follows one call of an activation, for OnProgress and Logger. A nil one
-// does nothing.
+// watch follows one call of an activation, for OnProgress, Logger and the history. A
+// nil one does nothing.
 type watch struct {
 	each  func(Progress)
 	log   *events

@@ -55,7 +55,9 @@ func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Sourc
 
 // keepsValues reports whether the values of a record are wanted after it was
 // rendered, in case another record has its key.
-func (j *job) keepsValues() bool { return j.OnRejected != nil && j.Duplicates == diff.RejectDuplicates }
+func (j *job) keepsValues() bool {
+	return j.OnRejectedRecord != nil && j.Duplicates == diff.RejectDuplicates
+}
 
 // renderer renders records on one goroutine.
 type renderer struct {
@@ -82,7 +84,7 @@ func (r *renderer) render(rec *mapping.Record) error {
 	if len(row.Rejections) == 0 {
 		return nil
 	}
-	passOn := r.OnRejected != nil && !row.OK
+	passOn := r.OnRejectedRecord != nil && !row.OK
 	if r.turn != nil && (passOn || r.found.each != nil) {
 		if err := r.turn(); err != nil {
 			return err
@@ -92,8 +94,8 @@ func (r *renderer) render(rec *mapping.Record) error {
 		r.found.add(x)
 	}
 	if passOn {
-		if err := r.OnRejected(rec, row.Rejections); err != nil {
-			return fmt.Errorf("splio: Activation.OnRejected: %w", err)
+		if err := r.OnRejectedRecord(rec, row.Rejections); err != nil {
+			return fmt.Errorf("splio: Activation.OnRejectedRecord: %w", err)
 		}
 	}
 	return nil

@@ -27,7 +27,7 @@ func rejects(t *testing.T, a splio.Activation, text string, d splio.Transport) s
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.OnRejected = w.Write
+	a.OnRejectedRecord = w.Write
 	mustRun(t, a, src, d)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestConflictValues(t *testing.T) {
 	a := newActivation(t)
 	a.Mapping.Custom = []string{"n"}
 	var got []string
-	a.OnRejected = func(rec *mapping.Record, found []mapping.Rejection) error {
+	a.OnRejectedRecord = func(rec *mapping.Record, found []mapping.Rejection) error {
 		var line strings.Builder
 		line.WriteString(fmt.Sprint(rec.Seq, found[0].Reason == splio.ReasonConflict))
 		for _, v := range rec.Values {
@@ -111,18 +111,18 @@ func TestConflictValues(t *testing.T) {
 	}
 }
 
-func TestOnRejectedFails(t *testing.T) {
+func TestOnRejectedRecordFails(t *testing.T) {
 	full := errors.New("no space")
 	for name, src := range map[string]mapping.Source{
 		"rejected": segment(head, "bob,B,B"),
 		"conflict": segment(head, "ann@example.net,A,A", "ann@example.net,B,B"),
 	} {
 		a := newActivation(t)
-		a.OnRejected = func(*mapping.Record, []mapping.Rejection) error { return full }
+		a.OnRejectedRecord = func(*mapping.Record, []mapping.Rejection) error { return full }
 		if _, err := a.Run(t.Context(), src, untouched{t}); !errors.Is(err, full) {
 			t.Errorf("%s: got %v", name, err)
 		}
-		a.OnRejected = nil
+		a.OnRejectedRecord = nil
 		mustRun(t, a, segment(head, "ann@example.net,A,A"), new(drop))
 		settled(t, a.State)
 	}

@@ -67,6 +67,12 @@ func (s *simulation) remembered(a splio.Activation, last *splio.Report) error {
 	}
 	found := make(map[string]splio.Outcome)
 	for _, r := range runs {
+		if r.Plan == "" { // it failed before
+			if r.Outcome != splio.OutcomeFailed || r.Failure == "" || r.Read+r.Rows != 0 {
+				return fmt.Errorf("a run without a plan is %+v", r)
+			}
+			continue
+		}
 		if found[r.Plan] != "" {
 			return fmt.Errorf("plan %s is twice in the history", r.Plan)
 		}

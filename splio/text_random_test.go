@@ -217,7 +217,7 @@ func (d randomDay) set(a *splio.Activation) {
 	if d.text {
 		a.Mapping.Key.To = "customer_key"
 	}
-	a.OnRejection, a.OnRejected = nil, nil
+	a.OnRejection, a.OnRejectedRecord = nil, nil
 }
 
 // play plays a day of one of two.
@@ -231,7 +231,7 @@ func (w *twin) play(t *testing.T, d randomDay, day int, name string, chunked boo
 		a.OnRejection = nil
 	}
 	if !d.rejected {
-		a.OnRejected = nil
+		a.OnRejectedRecord = nil
 	}
 	o := source.CSVOptions{LazyQuotes: d.lazy}
 	var src mapping.Source = source.CSVFile(name, o)

@@ -42,6 +42,14 @@ var flagWords = []string{
 	"Left.Unsubscribe", "-left-unsubscribe",
 	"Left.Clear", "-left-clear",
 	"Left.Delete", "-left-delete",
+	"Destination.Creating is Subsequence", "-creating is the same as -subsequence",
+	"Destination.Creating", "-creating",
+	"Activation.Subscribe", "-subscribe",
+	"and Insert is off", "and -insert is not given",
+	"Format.Backslash makes no sense with Quotes", "-format backslash makes no sense with quotes",
+	"Format.Quotes", "-format quotes",
+	"Format.MaxLines", "-format max-lines",
+	"Format.MaxBytes", "-format max-bytes",
 	"Destination.Universe", "-universe",
 	"Destination.Subsequence", "-subsequence",
 	"Destination.Suffix", "-suffix",
@@ -99,7 +107,7 @@ func (j *job) failed(ctx context.Context, stderr io.Writer, err error) int {
 	}
 	switch {
 	case ctx.Err() == nil:
-	case j.dryRun || j.explain != nil:
+	case j.looks():
 		say(stderr, "stopped: nothing was changed")
 	case j.upkeep.forgets(): // the command has a key in it
 		say(stderr, "stopped: run the same command again")
@@ -110,8 +118,11 @@ func (j *job) failed(ctx context.Context, stderr io.Writer, err error) int {
 	return statusFailed
 }
 
+// looks says that nothing is changed, whatever happens.
+func (j *job) looks() bool { return j.dryRun || j.check || j.explain != nil }
+
 // resumable says that running again is all there is to do.
 func (j *job) resumable(err error) bool {
 	_, state := errors.AsType[*diff.StateError](err)
-	return !j.dryRun && j.explain == nil && !j.upkeep.any() && !state && !errors.Is(err, diff.ErrLocked) && !errors.Is(err, errBeside) && !errors.Is(err, splio.ErrNoPlan)
+	return !j.looks() && !j.upkeep.any() && !state && !errors.Is(err, diff.ErrLocked) && !errors.Is(err, errBeside) && !errors.Is(err, splio.ErrNoPlan)
 }

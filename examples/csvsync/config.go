@@ -19,6 +19,7 @@ type job struct {
 	view       view
 	rejects    *rejectsFile // nil without -rejects
 	dryRun     bool
+	check      bool
 	quiet      bool
 	work       planWork
 	upkeep     upkeep
@@ -30,7 +31,7 @@ type job struct {
 func configure(o *options, args []string) (*job, error) {
 	j := &job{
 		activation: splio.Activation{
-			Destination: splio.Destination{Universe: o.universe, Subsequence: o.subsequence, Suffix: o.suffix},
+			Destination: splio.Destination{Universe: o.universe, Subsequence: o.subsequence, Creating: o.creating, Suffix: o.suffix},
 			State:       o.state,
 			Insert:      o.insert,
 			Partial:     o.partial,
@@ -40,6 +41,7 @@ func configure(o *options, args []string) (*job, error) {
 		report:  o.report,
 		view:    view{o.view, o.samples},
 		dryRun:  o.dryRun,
+		check:   o.check,
 		quiet:   o.quiet,
 		work:    o.work,
 		args:    args,
@@ -78,22 +80,27 @@ func configure(o *options, args []string) (*job, error) {
 	check(err)
 	j.activation.Rows, err = parseRows(o.rows)
 	check(err)
+	j.activation.Subscribe, err = parseIDs("-subscribe", o.subscribe)
+	check(err)
+	j.activation.Format, err = parseFormat(o.format)
+	check(err)
 	j.activation.Left, err = parseLeft(o)
 	check(err)
 	check(parseWaiting(o, &j.activation))
 	check(o.work.check(o))
 	check(o.checkExplain())
+	check(o.checkCheck())
 	check(o.upkeep.check(o))
 	j.activation.Retain = o.retain
 	if o.known != "" {
 		j.activation.Known = knownKeys(o.known, o.knownColumn, j.activation.Mapping)
 	}
-	if o.rejects != "" && !o.work.any() && (o.upkeep.adopt || !o.upkeep.any()) {
+	if o.rejects != "" && !o.check && !o.work.any() && (o.upkeep.adopt || !o.upkeep.any()) {
 		j.rejects = &rejectsFile{name: o.rejects}
 		if segmentErr == nil {
 			j.rejects.segment, segmentErr = namesBeside(j.segment, o)
 		}
-		j.activation.OnRejected = j.rejects.add
+		j.activation.OnRejectedRecord = j.rejects.add
 	}
 	if o.segment == "" { // what there is to do takes none
 		j.segment = nil

@@ -15,6 +15,7 @@ type options struct {
 	mapping, columns                        string
 	universe, subsequence, state, to        string
 	suffix, imports, rows                   string
+	creating, subscribe, format             string
 	knownHosts, passwordFile, identity      string
 	staging                                 string
 	now, report, rejects, view              string
@@ -24,7 +25,7 @@ type options struct {
 	maxUnusable                             int64
 	lazyQuotes, direct                      bool
 	insert, partial, refresh, dryRun, quiet bool
-	history                                 bool
+	history, check                          bool
 	brake, waiting                          string
 	waitFor                                 time.Duration
 	work                                    planWork
@@ -79,6 +80,9 @@ func (o *options) sentFlags(f *flag.FlagSet) {
 	f.BoolVar(&o.insert, "insert", false, "let rows create contacts: the sub-sequence must create and update. Without it, rows only\nupdate contacts that exist: the sub-sequence must only update")
 	f.BoolVar(&o.refresh, "refresh", false, "send every valid contact, changed or not")
 	f.StringVar(&o.rows, "rows", "full", "the `cells` to send of a contact that has changed: full, all that are mapped; changed, those that changed,\nwhich takes a file for each set of them; exact, the same, and a run that takes too many files fails")
+	f.StringVar(&o.creating, "creating", "", "with -insert: `name` of the sub-sequence for new contacts, when -subsequence only updates")
+	f.StringVar(&o.subscribe, "subscribe", "", "with -insert: lists that new contacts join, unless their row says something else of a list: `ids` like 3,7")
+	f.StringVar(&o.format, "format", "", "how files are written, as settled with Splio: a `list` of quotes=all, never or reject (default those\nthat are needed), backslash (before quotes, which are doubled otherwise), crlf, open-end (no line end\nbehind the last row), max-lines=N (the header counts; default 200000) and max-bytes=N")
 	f.StringVar(&o.columns, "columns", "", "the custom columns that the universe has, with their types: a `list` like points:integer,c5:text;\nthe type is text by default. A mapping with any other is refused. Without it, any passes,\nand the summary names them")
 	f.StringVar(&o.imports, "imports", "", "JSON `file` that Splio calls <universe>_imports_config.json: a plan that contradicts it is refused")
 	f.StringVar(&o.suffix, "suffix", "", "the `text` after the date in the names of further files of a day, as agreed with Splio, such as _{part}\nor -{token}, or with {time} in it. Without it they are called _2, _3 and so on, and marked as unconfirmed")
@@ -117,6 +121,7 @@ func (o *options) planFlags(f *flag.FlagSet) {
 
 func (o *options) upkeepFlags(f *flag.FlagSet) {
 	f.Func("explain", "say what a run would do about the contact with this `key`, and why, and what the state remembers of it;\nnothing is sent, remembered or written. Without -segment the state alone is asked. It needs no -to", o.setExplain)
+	f.BoolVar(&o.check, "check", false, "look whether a run could begin: whether the mapping fits the segment, and whether host key, login and drop\ndirectory are right. Nothing is sent, remembered or written")
 	f.BoolVar(&o.history, "history", false, "print the runs that -state remembers, the newest last, and do nothing else")
 	f.BoolVar(&o.upkeep.adopt, "adopt", false, "take the segment for delivered, as what another tool has sent last, and send nothing. With -known only\ncontacts in it. A state that remembers contacts is refused")
 	f.BoolVar(&o.upkeep.replace, "replace", false, "let -adopt replace what the state remembers")

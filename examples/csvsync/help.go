@@ -18,8 +18,11 @@ same, send the plan:
 
   csvsync ... -release "new brand bought" -apply
 
-Before the first run, what another tool has sent is taken for delivered, and -view shows
-what a run would do:
+Before the first run, -check looks whether mapping, host key, login and directory are right:
+
+  csvsync ... -segment segment.csv -check
+
+What another tool has sent is taken for delivered, and -view shows what a run would do:
 
   csvsync ... -segment last.csv -adopt
   csvsync ... -segment today.csv -dry-run -view plan.html

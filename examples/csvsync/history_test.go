@@ -48,6 +48,14 @@ func TestHistory(t *testing.T) {
 	if got := history(); !strings.Contains(got, "delivered released changed column-changed\n") || strings.Contains(got, "secret") || strings.Count(got, "\n") != 4 {
 		t.Errorf("after the release:\n%s", got)
 	}
+	if err := os.Remove(b.segment); err != nil {
+		t.Fatal(err)
+	}
+	b.sync("-now=2026-03-04T04:00:00Z", "-insert").want(t, statusFailed, "nothing was forgotten")
+	b.sync("-now=2026-03-05T04:00:00Z", "-insert", "-dry-run").want(t, statusFailed)
+	if got := history(); strings.Count(got, "\n") != 5 || !strings.HasSuffix(got, " failed reading\n") || !strings.Contains(got, "2026-03-04 04:00:00 ") {
+		t.Errorf("after a run without a segment:\n%s", got)
+	}
 }
 
 // One that is damaged is told by -history and by the summary of a run, which goes on.

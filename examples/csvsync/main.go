@@ -73,6 +73,8 @@ func (j *job) execute(ctx context.Context, stdout, stderr io.Writer) (err error)
 		j.activation.OnRejection = found.add
 	}
 	switch {
+	case j.check:
+		err = j.checkAll(ctx, stdout)
 	case j.upkeep.any():
 		report, err = j.doUpkeep(ctx, stdout, bar)
 	case j.work.any():

@@ -51,22 +51,62 @@ func parseRows(s string) (splio.Rows, error) {
 // parseLeft reads what is done about contacts that left the segment.
 func parseLeft(o *options) (splio.Left, error) {
 	left := splio.Left{Delete: o.leftDelete}
-	var errs []error
-	if o.leftUnsubscribe != "" {
-		for id := range strings.SplitSeq(o.leftUnsubscribe, ",") {
-			n, err := strconv.Atoi(strings.TrimSpace(id))
-			if err != nil {
-				errs = append(errs, fmt.Errorf("-left-unsubscribe %q: ids of lists are numbers, like 3,7", id))
-			}
-			left.Unsubscribe = append(left.Unsubscribe, n)
-		}
-	}
+	var err error
+	left.Unsubscribe, err = parseIDs("-left-unsubscribe", o.leftUnsubscribe)
 	if o.leftClear != "" {
 		for name := range strings.SplitSeq(o.leftClear, ",") {
 			left.Clear = append(left.Clear, strings.TrimSpace(name))
 		}
 	}
-	return left, errors.Join(errs...)
+	return left, err
+}
+
+// parseIDs reads the ids of lists.
+func parseIDs(option, s string) (ids []int, err error) {
+	if s == "" {
+		return nil, nil
+	}
+	var errs []error
+	for id := range strings.SplitSeq(s, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(id))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s %q: ids of lists are numbers, like 3,7", option, id))
+		}
+		ids = append(ids, n)
+	}
+	return ids, errors.Join(errs...)
+}
+
+// parseFormat reads a list like "quotes=all,backslash,max-lines=100000".
+func parseFormat(s string) (f splio.Format, _ error) {
+	if s == "" {
+		return f, nil
+	}
+	var errs []error
+	for part := range strings.SplitSeq(s, ",") {
+		name, value, valued := strings.Cut(strings.TrimSpace(part), "=")
+		var err error
+		switch {
+		case name == "quotes" && value != "":
+			f.Quotes = splio.Quotes(value)
+		case name == "max-lines" && value != "":
+			f.MaxLines, err = strconv.Atoi(value)
+		case name == "max-bytes" && value != "":
+			f.MaxBytes, err = strconv.ParseInt(value, 10, 64)
+		case name == "backslash" && !valued:
+			f.Backslash = true
+		case name == "crlf" && !valued:
+			f.CRLF = true
+		case name == "open-end" && !valued:
+			f.OpenEnd = true
+		default:
+			errs = append(errs, fmt.Errorf("-format %q is none of quotes=all, quotes=never, quotes=reject, backslash, crlf, open-end, max-lines=N and max-bytes=N", part))
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("-format %q: give a number", part))
+		}
+	}
+	return f, errors.Join(errs...)
 }
 
 // parseWaiting reads what is done about files of earlier runs.

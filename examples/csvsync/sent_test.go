@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,62 @@ func TestRows(t *testing.T) {
 		{"a suffix tells files apart", "-suffix _late", `-suffix "_late"`},
 	} {
 		b.sync(strings.Fields(tt.flags)...).want(t, statusConfig, tt.message)
+	}
+}
+
+// New contacts may go to a sub-sequence of their own, and on lists.
+func TestNewContacts(t *testing.T) {
+	b := newBench(t)
+	b.sync(day1, "-insert", "-creating", "new", "-subscribe", "3, 7").want(t, statusDone, "3 inserted")
+	if got, want := b.read("acme_contacts_new_20260301.csv"), "email;firstname;points;subscriptions\nada@example.com;Ada;1;+3,+7\n"; !strings.HasPrefix(got, want) {
+		t.Errorf("sent %q", got)
+	}
+	b.setSegment("email,first_name,points\n", "ada@example.com,Ada,9\n", "bob@example.com,Bob,2\n", "eve@example.com,Eve,3\n")
+	b.sync(day2, "-insert", "-creating", "new", "-subscribe", "3,7").want(t, statusDone, "1 updated")
+	if got, want := b.read("acme_contacts_crm_20260302.csv"), "email;firstname;points\nada@example.com;Ada;9\n"; got != want {
+		t.Errorf("sent %q, want %q", got, want)
+	}
+	b.sync("-creating", "crm", "-subscribe", "3").want(t, statusConfig, "-creating is the same as -subsequence", "-creating is for contacts that are inserted, and -insert is not given", "-subscribe is for")
+	b.sync("-insert", "-creating", "a b", "-subscribe", "64").want(t, statusConfig, `-creating "a b"`, "-subscribe: ids of lists are 0 to 63")
+	b.sync("-insert", "-subscribe", "x").want(t, statusConfig, `-subscribe "x": ids of lists are numbers`)
+}
+
+// Files are written as it was settled with Splio.
+func TestFormat(t *testing.T) {
+	for _, tt := range []struct{ name, format, want string }{
+		{"by default", "", "email;firstname;points\nada@example.com;\"A\"\"d;a\";1\n"},
+		{"all quoted, by backslashes", "quotes=all,backslash", "\"ada@example.com\";\"A\\\"d;a\";\"1\"\n"},
+		{"never quoted, for Windows", "quotes=never, crlf,open-end", "email;firstname;points\r\nada@example.com;A'd,a;1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t)
+			b.setSegment("email,first_name,points\n", "ada@example.com,\"A\"\"d;a\",1\n")
+			view := filepath.Join(filepath.Dir(b.segment), "view.json")
+			b.sync(day1, "-insert", "-plan", "-format", tt.format, "-view", view, "-samples", "1").want(t, statusDone)
+			if v := b.see(view); len(v.Samples) != 1 || v.Samples[0].Rows[0][0] != "ada@example.com" {
+				t.Errorf("samples %+v", v.Samples)
+			}
+			b.sync("-apply", "-format", tt.format).want(t, statusDone)
+			if got := b.read("acme_contacts_crm_20260301.csv"); !strings.HasSuffix(got, tt.want) {
+				t.Errorf("sent %q, want it to end in %q", got, tt.want)
+			}
+		})
+	}
+	b := newBench(t)
+	b.sync(day1, "-insert", "-format", "quotes=reject,max-lines=3").want(t, statusDone, "acme_contacts_crm_20260301.csv: 2 rows", "acme_contacts_crm_20260301_2.csv: 1 rows")
+	b = newBench(t)
+	b.sync(day1, "-insert", "-format", "max-bytes=50").want(t, statusDone, "acme_contacts_crm_20260301_3.csv: 1 rows")
+	for _, tt := range []struct{ reason, format, message string }{
+		{"no setting", "windows", `-format "windows" is none of quotes=all, `},
+		{"a switch", "crlf=no", `-format "crlf=no" is none of`},
+		{"no value", "quotes", `-format "quotes" is none of`},
+		{"no number", "max-lines=many", `-format "max-lines=many": give a number`},
+		{"too many", "max-lines=300000", "-format max-lines is 300000"},
+		{"less than nothing", "max-bytes=-1", "-format max-bytes is -1"},
+		{"some quotes", "quotes=some", `-format quotes is "some"`},
+		{"nothing to escape", "quotes=never,backslash", `-format backslash makes no sense with quotes "never"`},
+	} {
+		b.sync("-format", tt.format).want(t, statusConfig, tt.message)
 	}
 }
 
@@ -72,6 +129,11 @@ func TestLeft(t *testing.T) {
 		b.sync("-insert", "-left-unsubscribe", "3", day1).want(t, statusDone)
 		b.setSegment("email,first_name,points\n", "ada@example.com,Ada,1\n", "bob@example.com,Bob,2\n", ",Nobody,3\n")
 		b.sync("-insert", "-left-unsubscribe", "3", day2).want(t, statusDone, "there are more than -max-unusable", "not in the segment, but maybe not gone: 1 (a record without a usable key", "nothing to send")
+		page := filepath.Join(filepath.Dir(b.segment), "view.txt")
+		b.sync("-insert", "-left-unsubscribe", "3", day2, "-dry-run", "-view", page).want(t, statusDone)
+		if text := strings.Join(strings.Fields(readText(t, page)), " "); !strings.Contains(text, "there are more than -max-unusable") {
+			t.Errorf("the view does not say why nothing is done: %s", text)
+		}
 		b.sync("-insert", "-left-unsubscribe", "3", day2, "-max-unusable", "1").want(t, statusDone, "left the segment: 1 (1 rows are sent about them)")
 		b.sync("-insert", "-max-unusable", "-1").want(t, statusConfig, "-max-unusable is negative")
 	})

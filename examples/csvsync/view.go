@@ -87,7 +87,9 @@ func (j *job) writeView(ctx context.Context, report *splio.Report) error {
 			return fail(err)
 		}
 	}
-	v := planview.New(report, o)
+	shown := *report
+	shown.LeftSkipped = inFlags.Replace(shown.LeftSkipped)
+	v := planview.New(&shown, o)
 	write := viewWriter(j.view.name)
 	if err := replaceFile(j.view.name, mode, func(w io.Writer) error { return write(v, w) }); err != nil {
 		return fail(err)

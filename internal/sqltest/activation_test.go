@@ -185,7 +185,7 @@ func TestActivationKeyForm(t *testing.T) {
 		a := s.activation(0)
 		a.State, a.Differ = t.TempDir(), segment
 		var rejected []string
-		a.OnRejected = func(r *mapping.Record, why []mapping.Rejection) error {
+		a.OnRejectedRecord = func(r *mapping.Record, why []mapping.Rejection) error {
 			rejected = append(rejected, fmt.Sprintf("%s: %s", r.Values[0].AppendPlain(nil), why[0].Reason))
 			return nil
 		}

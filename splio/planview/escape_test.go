@@ -18,7 +18,7 @@ const hostile = "</td></style></title><script>alert(1)</script><img src=x onerro
 // hostileView holds it wherever text from elsewhere can be.
 func hostileView() *planview.View {
 	r := &splio.Report{
-		Plan: hostile, Reason: hostile, Read: 1, Rejected: 1, Updated: 1, Left: 1,
+		Plan: hostile, Reason: hostile, Read: 1, Rejected: 1, Updated: 1, Left: 1, LeftSkipped: hostile,
 		Rejections: []splio.RejectionCount{{Field: hostile, Attribute: "a" + hostile, Reason: hostile, Action: mapping.Action(hostile), Count: 1}},
 		Columns:    []splio.ColumnCount{{Name: hostile, Changed: 1}, {Name: "b" + hostile, Changed: 1, Added: true}},
 		Dropped:    []string{hostile}, Unverified: []string{hostile}, Doubts: []string{hostile}, Waiting: []string{hostile}, WaitingUnknown: true,

@@ -21,6 +21,7 @@ func TestOutcomes(t *testing.T) {
 		{"a night without changes", splio.RunRecord{Outcome: splio.OutcomeNothing}, "nothing to send", false},
 		{"why it was stopped", splio.RunRecord{Outcome: splio.OutcomeBraked, Brakes: []splio.Brake{splio.BrakeSize, splio.BrakeRows}}, "braked (size, rows)", true},
 		{"what failed", splio.RunRecord{Outcome: splio.OutcomeFailed, Failure: "waiting"}, "failed (waiting)", true},
+		{"it had no plan", splio.RunRecord{Outcome: splio.OutcomeFailed, Failure: "reading", Partial: true}, "failed (reading)", true},
 		{"it was given up", splio.RunRecord{Outcome: splio.OutcomeDiscarded}, "discarded", true},
 		{"a word of a later version", splio.RunRecord{Outcome: "postponed"}, "postponed", true},
 	} {

@@ -145,6 +145,9 @@ func notes(r *splio.Report) []string {
 	if r.Uncertain > 0 {
 		out = append(out, count(r.Uncertain, "contact")+" sent before "+plural(r.Uncertain, "is", "are")+" not in the segment, but maybe only by mistake. Nothing is sent about "+plural(r.Uncertain, "it", "them")+" or forgotten.")
 	}
+	if r.LeftSkipped != "" {
+		out = append(out, "Contacts that left the segment: "+strings.TrimSuffix(r.LeftSkipped, ".")+".")
+	}
 	if r.UnchangedCells > 0 {
 		out = append(out, count(r.UnchangedCells, "value")+" that did not change "+plural(r.UnchangedCells, "goes", "go")+" along in the rows of contacts sent before. Where the same value was edited in Splio, that edit is overwritten.")
 	}

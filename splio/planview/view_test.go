@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -219,5 +220,31 @@ func TestHeadlineOfNothingStopped(t *testing.T) {
 		if got := planview.New(r, planview.Options{State: splio.PlanBraked}).Headline; got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
+	}
+}
+
+// Why nothing is done about contacts that left is told, whether any are known to have left or not.
+func TestLeftSkipped(t *testing.T) {
+	const want = "Contacts that left the segment: the segment is partial, so that nobody is known to have left."
+	r := usual()
+	r.Left = 0
+	count := func() (n int) {
+		v := planview.New(r, planview.Options{})
+		for _, note := range v.Notes {
+			if strings.Contains(note, "left the segment") {
+				n++
+			}
+		}
+		if n > 0 && !(strings.Contains(html(t, v), want) && strings.Contains(text(t, v, planview.TextOptions{Width: 200}), want) && slices.Contains(v.Notes, want)) {
+			t.Errorf("the notes are %q", v.Notes)
+		}
+		return n
+	}
+	if n := count(); n != 0 {
+		t.Errorf("%d notes about nothing", n)
+	}
+	r.LeftSkipped = "the segment is partial, so that nobody is known to have left"
+	if n := count(); n != 1 {
+		t.Errorf("%d notes", n)
 	}
 }
