@@ -7,6 +7,13 @@ func (o RunOptions) Tiny(memory int64, workers int) RunOptions {
 	return o
 }
 
+// CutTexts keeps so many bytes of a text digest, so that other texts are often taken
+// for one; 0 is as many as there is room for.
+func (o RunOptions) CutTexts(bytes int) RunOptions {
+	o.width = bytes
+	return o
+}
+
 // CutDigests keeps so many bits of row and of column digests, in a store with
 // Options.Key, so that different cells often share one.
 func (s *Store) CutDigests(row, column int) {

@@ -126,7 +126,7 @@ type worker struct {
 	rawPlaces   []uint32
 	rawStanding int
 	seen        []int32  // numbers of those of raw that a record was found for
-	first       textSums // of near ones, as in tables
+	first       textSums // as in tables, of records whose places are not known there
 	settled     textSums
 	notes       [maxNotes + 1]int64
 }

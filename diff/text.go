@@ -158,11 +158,9 @@ func (w *worker) sees(o record) bool {
 		return false
 	}
 	open := has(t.open, at)
-	if t == w.tables.near {
-		w.first.add(o.text())
-		if !open {
-			w.settled.add(o.text())
-		}
+	w.first.add(o.text())
+	if !open {
+		w.settled.add(o.text())
 	}
 	return !open
 }
@@ -185,57 +183,66 @@ func (w *worker) takeSeen() {
 	}
 }
 
-// joinTexts joins a run by text. When records that were taken as they were have
-// something to do with others, they are put, and the join begins anew.
+// joinTexts joins a run by text. When records that were taken as they were turn out to
+// have something to do with others, they are put, and the join begins anew: nearly
+// never more than once, since then nothing but one text that is taken for another can
+// hide such a record.
 func (j *join) joinTexts(ctx context.Context) error {
-	sum := *j.sum
-	err := j.markSeen(ctx)
-	if err != nil {
-		return err
+	sum, known, held, found := *j.sum, j.Run.known, j.held, j.foundAll
+	for opens := int64(0); ; {
+		if j.coarse == nil { // then places are known
+			if err := j.markSeen(ctx); err != nil {
+				return err
+			}
+		}
+		var err error
+		if j.tables.opens() > opens { // only to find all of them
+			j.holders = newNumbers()
+			err = j.run(ctx)
+		} else {
+			err = j.joinAll(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		alike := j.alike()
+		if alike && j.tables.opens() == opens {
+			j.takeNotes()
+			return nil
+		}
+		if j.tables.opens() == opens {
+			return errChanged
+		}
+		if err := j.anew(sum); err != nil {
+			return err
+		}
+		opens, j.Run.known, j.foundAll = j.tables.opens(), known, found
+		j.held = newNumbers()
+		j.held.merge(held)
+		unusable, err := j.putAgain(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if j.again.count+unusable+j.Run.known != known {
+			return errChanged
+		}
+		j.sum.Unusable += unusable
+		j.sum.Rejected += unusable
+		j.kept = j.opts.Partial || j.sum.Unusable > j.opts.MaxUnusable
 	}
-	if j.tables.opens() == 0 {
-		err = j.joinAll(ctx)
-	} else { // only to find all of them
-		j.holders = newNumbers()
-		err = j.run(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	if j.alike(false) && j.tables.opens() == 0 {
-		j.takeNotes()
-		return nil
-	}
-	if err := j.anew(sum); err != nil {
-		return err
-	}
-	opens, known := j.tables.opens(), j.Run.known
-	if _, err := j.putAgain(ctx, nil); err != nil {
-		return err
-	}
-	if err := j.markSeen(ctx); err != nil {
-		return err
-	}
-	if err := j.joinAll(ctx); err != nil {
-		return err
-	}
-	if !j.alike(true) || j.tables.opens() != opens || j.again.count != known-j.Run.known {
-		return errors.New("diff: the segment changed while it was read: records are not there any more, or not as they were; run again")
-	}
-	j.takeNotes()
-	return nil
 }
 
+var errChanged = errors.New("diff: the segment changed while it was read: records are not there any more, or not as they were; run again")
+
 // alike reports whether the records that were taken as they were are those that the
-// last snapshot has, once some may have been put again. Where they are not, they are
-// reopened.
-func (j *join) alike(again bool) bool {
+// last snapshot has. Where they are not, they are reopened.
+func (j *join) alike() bool {
 	found, sums := &j.foundFirst, j.tables.first
-	if again {
+	if j.again != nil {
 		found, sums = &j.foundAll, j.tables.settled
 	}
 	for _, w := range j.crew {
-		if again {
+		if j.again != nil {
 			sums.merge(&w.settled)
 		} else {
 			sums.merge(&w.first)
@@ -256,8 +263,8 @@ func (j *join) anew(sum Summary) error {
 		j.next.abort()
 		j.next = nil
 	}
-	err := j.drops.close()
-	j.drops, j.crew = nil, nil
+	err := errors.Join(j.drops.close(), j.again.close())
+	j.drops, j.again, j.crew = nil, nil, nil
 	j.verdicts = newVerdicts(len(j.columns))
 	sum.Columns = slices.Clone(sum.Columns)
 	for i := range sum.Columns {

@@ -174,7 +174,7 @@ func (t *texts) reopen(at int64) {
 // reopenPart has the records with a text of one of the sums put.
 func (t *texts) reopenPart(part int) {
 	first := uint64(part) << (64 - sumBits)
-	last := first | 1<<(64-sumBits) - 1
+	last := first + (1<<(64-sumBits) - 1)
 	for at := t.heads[t.bucket(first)]; at < t.heads[t.bucket(last)+1]; at++ {
 		t.reopen(int64(at))
 	}

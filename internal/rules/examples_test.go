@@ -22,8 +22,6 @@ var without = map[string]string{
 	"diff/sqldiff Run.ColumnTypes":        "package splio/warehouse is the example",
 	"diff/sqldiff Store.Staged":           "as ColumnTypes",
 	"diff/sqldiff Store.Verify":           "as ColumnTypes",
-	"mapping Mapper.KeyField":             "it is for package splio, which renders keys alone",
-	"mapping Mapper.RenderKey":            "as KeyField",
 	"mapping Mapping.CustomNames":         "it is for package splio, which names what nobody has declared",
 	"mapping Mapping.Location":            "it is for package splio, whose days are those of the zone",
 	"mapping/mappingtest Row.WantExactly": "it is Want for all columns",
