@@ -279,8 +279,10 @@ func (j *job) send(ctx context.Context, m *manifest, t Transport) error {
 	}
 	began := time.Now()
 	j.delivering(ctx, m)
+	next, stop := j.bodies(m)
+	defer stop()
 	for i := range m.Files {
-		if err := j.deliver(ctx, m, &m.Files[i], t); err != nil {
+		if err := j.deliver(ctx, m, &m.Files[i], next, t); err != nil {
 			return err
 		}
 	}
@@ -339,12 +341,12 @@ func (j *job) refused(m *manifest, err error) error {
 		m.Plan, filepath.Join(j.State, outboxDir), err)
 }
 
-// deliver sends one file under the first name that is free.
-func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, t Transport) error {
+// deliver sends one file, the next body, under the first name that is free.
+func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, next func() (vfs.File, error), t Transport) error {
 	if f.Delivered {
 		return nil
 	}
-	body, err := j.body(f)
+	body, err := next()
 	if err != nil {
 		return j.refused(m, err)
 	}
@@ -387,6 +389,46 @@ func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, t Trans
 			return fmt.Errorf("splio: deliver file %s: %w", f.Name, err)
 		}
 	}
+}
+
+// bodies gives the bodies of the files that are not delivered, in turn. It opens
+// each of them while the one before is sent, since that reads all of it.
+func (j *job) bodies(m *manifest) (next func() (vfs.File, error), stop func()) {
+	type opened struct {
+		body vfs.File
+		err  error
+	}
+	ready, stopped := make(chan opened), make(chan struct{})
+	go func() {
+		defer close(ready)
+		for i := range m.Files {
+			if m.Files[i].Delivered {
+				continue
+			}
+			body, err := j.body(&m.Files[i])
+			select {
+			case ready <- opened{body, err}:
+			case <-stopped:
+				if err == nil {
+					_ = body.Close()
+				}
+				return
+			}
+		}
+	}()
+	next = func() (vfs.File, error) {
+		o := <-ready
+		return o.body, o.err
+	}
+	stop = func() {
+		close(stopped)
+		for o := range ready { // until the goroutine has ended
+			if o.err == nil {
+				_ = o.body.Close()
+			}
+		}
+	}
+	return next, stop
 }
 
 // body opens a file of the outbox, after making sure that it is what was
