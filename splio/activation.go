@@ -171,7 +171,9 @@ type job struct {
 	store Snapshots
 	lock  *diff.Store // of the state directory, when the snapshots are elsewhere
 	loc   *time.Location
-	dry   bool // the state is not to be touched: fs is a scratch directory
+	dry   bool   // the state is not to be touched: fs is a scratch directory
+	quiet bool   // no files are made
+	early *early // nil: files are written once everything was compared
 
 	applying time.Time // since when a plan is applied
 }
@@ -330,7 +332,7 @@ func (j *job) clock() time.Time {
 //
 // Wrong configuration is reported all at once, with [ErrConfig], before the
 // state is opened. A segment in a CSV file is read again for the records that are
-// not what they were: one that was written to or replaced meanwhile gives an error.
+// not what they were, other than in a first run: one that was written to or replaced meanwhile gives an error.
 // In such a file, a record whose text is what it was in the last delivered run is
 // not rendered again, as long as the mapping, the header, the rules of its time
 // zones, this module and the version of Go are the same; a function without a

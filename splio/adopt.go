@@ -102,6 +102,7 @@ func (j *job) adopt(ctx context.Context, mapper *mapping.Mapper, src mapping.Sou
 			err = errors.Join(err, j.clearOutbox())
 		}
 	}()
+	j.quiet = true
 	columns := mapper.Columns()
 	run, err := j.begin(ctx, mapper, src, diff.RunOptions{
 		Create:      j.Insert && j.Known == nil,

@@ -3,15 +3,12 @@ package splio
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -279,8 +276,10 @@ func (j *job) send(ctx context.Context, m *manifest, t Transport) error {
 	}
 	began := time.Now()
 	j.delivering(ctx, m)
+	next, stop := j.bodies(m)
+	defer stop()
 	for i := range m.Files {
-		if err := j.deliver(ctx, m, &m.Files[i], t); err != nil {
+		if err := j.deliver(ctx, m, &m.Files[i], next, t); err != nil {
 			return err
 		}
 	}
@@ -339,12 +338,12 @@ func (j *job) refused(m *manifest, err error) error {
 		m.Plan, filepath.Join(j.State, outboxDir), err)
 }
 
-// deliver sends one file under the first name that is free.
-func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, t Transport) error {
+// deliver sends one file, the next body, under the first name that is free.
+func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, next func() (vfs.File, error), t Transport) error {
 	if f.Delivered {
 		return nil
 	}
-	body, err := j.body(f)
+	body, err := next()
 	if err != nil {
 		return j.refused(m, err)
 	}
@@ -387,33 +386,6 @@ func (j *job) deliver(ctx context.Context, m *manifest, f *manifestFile, t Trans
 			return fmt.Errorf("splio: deliver file %s: %w", f.Name, err)
 		}
 	}
-}
-
-// body opens a file of the outbox, after making sure that it is what was
-// planned; otherwise the error is a diff.StateError.
-func (j *job) body(f *manifestFile) (_ vfs.File, err error) {
-	damaged := &diff.StateError{
-		Path: filepath.Join(j.State, outboxDir, f.Local),
-		Err:  fmt.Errorf("%w: it is not the file that was planned", diff.ErrDamaged),
-	}
-	body, err := j.fs.OpenFile(outboxDir+"/"+f.Local, os.O_RDONLY)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, damaged
-	}
-	if err != nil {
-		return nil, fmt.Errorf("splio: open a file of the outbox: %w", err)
-	}
-	sum := sha256.New()
-	n, err := io.Copy(sum, io.NewSectionReader(body, 0, f.Bytes+1))
-	switch {
-	case err != nil:
-		err = fmt.Errorf("splio: read a file of the outbox: %w", err)
-	case n != f.Bytes || hex.EncodeToString(sum.Sum(nil)) != f.SHA256:
-		err = damaged
-	default:
-		return body, nil
-	}
-	return nil, errors.Join(err, body.Close())
 }
 
 // settleJournal makes durable what was read from the manifest: the call that wrote

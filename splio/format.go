@@ -2,6 +2,7 @@ package splio
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -139,6 +140,87 @@ func (f *Format) appendCell(buf, cell []byte) (out []byte, replaced int64, ok bo
 	return append(buf, '"'), replaced, true
 }
 
+// badRow says why a row can not be written, and for which of its cells.
+type badRow struct {
+	column int
+	reason string // "" when it can
+}
+
+// appendRow appends a row without the end of its line, and returns how often a
+// part of it was replaced.
+func (f *Format) appendRow(buf []byte, cells [][]byte) (out []byte, replaced int64, bad badRow) {
+	start := len(buf)
+	for i, cell := range cells {
+		if i > 0 {
+			buf = append(buf, ';')
+		}
+		if len(cell) > 0 && f.Quotes != QuoteAll && isPlain(cell) {
+			buf = append(buf, cell...)
+			continue
+		}
+		reason := "an absent cell"
+		if cell != nil {
+			reason = badCell(cell)
+		}
+		if reason != "" {
+			return buf, 0, badRow{i, reason}
+		}
+		var n int64
+		var ok bool
+		if buf, n, ok = f.appendCell(buf, cell); !ok {
+			return buf, 0, badRow{i, "a separator or quote, or a space at an end"}
+		}
+		replaced += n
+	}
+	if len(buf) == start { // a line that readers would take for blank
+		if f.Quotes == QuoteNever || f.Quotes == QuoteReject {
+			return buf, 0, badRow{0, "the only cell of its row, and empty"}
+		}
+		buf = append(buf, `""`...)
+	}
+	return buf, replaced, badRow{}
+}
+
+// Bytes are looked at eight at a time, as a word of them. A mark is the highest
+// bit of a byte.
+const (
+	ones  = 0x0101010101010101
+	marks = 0x80 * ones
+)
+
+// isPlain says that a cell, which is not empty, may be written, and is the same in
+// every format that does not quote them all.
+func isPlain(cell []byte) bool {
+	n := len(cell)
+	if cell[0] == ' ' || cell[n-1] == ' ' {
+		return false
+	}
+	var odd, all uint64
+	for at := 0; at < n-8; at += 8 {
+		w := binary.LittleEndian.Uint64(cell[at:])
+		odd, all = odd|oddities(w), all|w
+	}
+	var w uint64 // the last bytes, some of them once more
+	switch {
+	case n >= 8:
+		w = binary.LittleEndian.Uint64(cell[n-8:])
+	case n >= 4:
+		w = uint64(binary.LittleEndian.Uint32(cell)) | uint64(binary.LittleEndian.Uint32(cell[n-4:]))<<32
+	default:
+		w = uint64(cell[0])*0x010101<<40 | uint64(cell[n/2])<<32 | uint64(cell[n-1])*ones>>32
+	}
+	odd, all = odd|oddities(w), all|w
+	return odd == 0 && (all&marks == 0 || badText(cell) == "")
+}
+
+// oddities marks something in w if it has a byte of ASCII that is a control character, or may
+// have to be quoted or escaped.
+func oddities(w uint64) uint64 {
+	controls := (w - ' '*ones) | (w&^marks + ones)
+	others := ((w ^ ';'*ones) - ones) | ((w ^ '"'*ones) - ones) | ((w ^ '\\'*ones) - ones) // where they are zero before
+	return (controls | others) &^ w & marks
+}
+
 // appendBare appends a cell without what would need quotes, spaces aside, which
 // stay: whether a reader trims them, it does so to all of them.
 func appendBare(buf, cell []byte) (out []byte, replaced int64) {
@@ -180,7 +262,7 @@ func (f *Format) firstCell(line []byte) []byte {
 
 // survives reports whether a key comes out of a file as it went in.
 func (f *Format) survives(key []byte) bool {
-	if len(key) == 0 || !f.needsQuotes(key) && bytes.IndexByte(key, '\\') < 0 {
+	if len(key) == 0 || isPlain(key) || !f.needsQuotes(key) && bytes.IndexByte(key, '\\') < 0 {
 		return true
 	}
 	_, replaced, ok := f.appendCell(nil, key)

@@ -3,9 +3,11 @@ package splio_test
 import (
 	"bytes"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spliosync/spliosync/splio"
 )
@@ -218,4 +220,61 @@ func FuzzFormats(f *testing.F) {
 			}
 		}
 	})
+}
+
+// quoted is how a cell is written, by the letter of the documentation of Format; not ok is that
+// it is refused.
+func quoted(f splio.Format, cell string) (text string, ok bool) {
+	for _, r := range cell {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == utf8.RuneError {
+			return "", false
+		}
+	}
+	needs := strings.ContainsAny(cell, `;"`) || strings.Trim(cell, " ") != cell || f.Backslash && strings.Contains(cell, `\`)
+	switch {
+	case cell == "", !needs && f.Quotes != splio.QuoteAll:
+		return cell, true
+	case f.Quotes == splio.QuoteReject:
+		return "", false
+	case f.Quotes == splio.QuoteNever:
+		return strings.NewReplacer(";", ",", `"`, "'").Replace(cell), true
+	case f.Backslash:
+		return `"` + strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(cell) + `"`, true
+	}
+	text = regexp.MustCompile(`\\+("|$)`).ReplaceAllStringFunc(cell, func(run string) string { return strings.ReplaceAll(run, `\`, "/") })
+	return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`, true
+}
+
+// Whatever a character is and wherever it stands in a cell, of whatever length, the cell is
+// written or refused as it should be.
+func TestEveryPlace(t *testing.T) {
+	formats := []splio.Format{{}, {Backslash: true}, {Quotes: splio.QuoteAll}, {Quotes: splio.QuoteNever}, {Quotes: splio.QuoteReject}}
+	odd := []string{" ", ";", `"`, `\`, `\"`, "~", "\x00", "\n", "\x1f", "\x7f", "\x80", "\xff", "é", "\u0080", "\u009f", "\u00a0", "\u2027", "\u2028", "\u2029", "\ufffe", "\U0001F642", "\xf0\x9f", ":", "<", "!", "#", "[", "]"}
+	for _, f := range formats {
+		for n := range 19 {
+			for at := range n + 1 {
+				for _, s := range odd {
+					cell := strings.Repeat("a", at) + s + strings.Repeat("é", n-at)
+					var out bytes.Buffer
+					w, err := splio.NewWriter(&out, []string{"k", "v"}, f)
+					if err != nil {
+						t.Fatal(err)
+					}
+					want, ok := quoted(f, cell)
+					if err := w.Write(cells("x", cell)); (err == nil) != ok {
+						t.Errorf("%+v, %q: %v", f, cell, err)
+					}
+					if _, err := w.Close(); err != nil {
+						t.Fatal(err)
+					}
+					if want = "x;" + want + "\n"; f.Quotes == splio.QuoteAll {
+						want = `"x"` + want[1:]
+					}
+					if got := strings.TrimPrefix(out.String(), "k;v\n"); ok && got != want || !ok && got != "" {
+						t.Errorf("%+v, %q: %q, want %q", f, cell, got, want)
+					}
+				}
+			}
+		}
+	}
 }

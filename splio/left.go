@@ -214,8 +214,8 @@ func (l *leavers) leave(key []byte) error {
 			return err
 		}
 	}
-	cells := append(append(l.cells[:0], key), l.row...)
-	l.cells = cells
+	cells := append(append(l.picker.cells[:0], key), l.row...)
+	l.picker.cells = cells
 	err = l.file.w.Write(cells)
 	if errors.Is(err, ErrFull) {
 		if err = l.close(l.file); err != nil {

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -308,4 +311,71 @@ func (j *job) clearOutbox() error {
 		}
 	}
 	return nil
+}
+
+// bodies gives the bodies of the files that are not delivered, in turn. It opens
+// each of them while the one before is sent, since that reads all of it.
+func (j *job) bodies(m *manifest) (next func() (vfs.File, error), stop func()) {
+	type opened struct {
+		body vfs.File
+		err  error
+	}
+	ready, stopped := make(chan opened), make(chan struct{})
+	go func() {
+		defer close(ready)
+		for i := range m.Files {
+			if m.Files[i].Delivered {
+				continue
+			}
+			body, err := j.body(&m.Files[i])
+			select {
+			case ready <- opened{body, err}:
+			case <-stopped:
+				if err == nil {
+					_ = body.Close()
+				}
+				return
+			}
+		}
+	}()
+	next = func() (vfs.File, error) {
+		o := <-ready
+		return o.body, o.err
+	}
+	stop = func() {
+		close(stopped)
+		for o := range ready { // until the goroutine has ended
+			if o.err == nil {
+				_ = o.body.Close()
+			}
+		}
+	}
+	return next, stop
+}
+
+// body opens a file of the outbox, after making sure that it is what was
+// planned; otherwise the error is a diff.StateError.
+func (j *job) body(f *manifestFile) (_ vfs.File, err error) {
+	damaged := &diff.StateError{
+		Path: filepath.Join(j.State, outboxDir, f.Local),
+		Err:  fmt.Errorf("%w: it is not the file that was planned", diff.ErrDamaged),
+	}
+	body, err := j.fs.OpenFile(outboxDir+"/"+f.Local, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, damaged
+	}
+	if err != nil {
+		return nil, fmt.Errorf("splio: open a file of the outbox: %w", err)
+	}
+	sum := sha256.New()
+	n, err := io.Copy(sum, io.NewSectionReader(body, 0, f.Bytes+1))
+	switch {
+	case err != nil:
+		err = fmt.Errorf("splio: read a file of the outbox: %w", err)
+	case n != f.Bytes || hex.EncodeToString(sum.Sum(nil)) != f.SHA256:
+		err = damaged
+	default:
+		return body, nil
+	}
+	return nil, errors.Join(err, body.Close())
 }

@@ -208,12 +208,13 @@ func (w *watch) writing(ctx context.Context, s *diff.Summary) {
 	}
 }
 
-// row is told of each row.
-func (w *watch) row() {
+// wrote is told of each row, or of so many.
+func (w *watch) wrote(rows int64) {
 	if w == nil {
 		return
 	}
-	if w.rows++; w.rows%stepRows != 0 {
+	before := w.rows
+	if w.rows += rows; w.rows/stepRows == before/stepRows {
 		return
 	}
 	w.mu.Lock()

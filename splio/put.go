@@ -39,6 +39,9 @@ func (j *job) put(ctx context.Context, mapper *mapping.Mapper, src mapping.Sourc
 		if texts, ok := run.(textComparison); ok && texts.ByText() {
 			return seg.putTexts(ctx, run, found)
 		}
+		if e := j.newEarly(ctx, seg); e != nil {
+			return e, e.put(ctx, run, found)
+		}
 		return seg, j.putChunks(ctx, mapper, chunked, run, nil, found)
 	}
 	sp, err := j.newSpool()
@@ -63,6 +66,7 @@ func (j *job) keepsValues() bool {
 type renderer struct {
 	*job
 	rowEncoder
+	picker picker
 	mapper *mapping.Mapper
 	found  *tally
 	turn   func() error // waits until it is this goroutine's to call the caller's functions; nil: it is
@@ -104,6 +108,8 @@ func (r *renderer) render(rec *mapping.Record) error {
 // append appends the row of rec as it is spooled.
 func (r *renderer) append(dst []byte, seq int64, rec *mapping.Record) []byte {
 	switch {
+	case r.early != nil:
+		return r.early.append(dst, &r.picker, &r.row)
 	case !r.row.OK && r.row.Key != nil:
 		return r.rowEncoder.append(dst, seq, r.row.Line, r.row.Cells[:1], nil)
 	case !r.row.OK:

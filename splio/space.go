@@ -63,7 +63,7 @@ func (s *space) took(bytes, records int64, spooled bool) error {
 	if waiting := left * perByte * float64(s.each); waiting > float64(s.job.Memory) {
 		need += waiting
 	}
-	if spooled {
+	if spooled && s.job.early == nil { // which writes what is to be sent, and of that nobody knows the size
 		need += left
 	}
 	if float64(free) < need {

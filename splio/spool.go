@@ -28,9 +28,10 @@ const spoolName = "spool"
 // length plus one and its bytes, an absent one is zero. A rejected row has its
 // key alone, one without a usable key has no cells at all.
 type spool struct {
-	fs   vfs.FS
-	file vfs.File
-	size int64
+	fs    vfs.FS
+	file  vfs.File
+	size  int64
+	early *early // takes the lines, if there is one
 }
 
 func (j *job) newSpool() (*spool, error) {
@@ -56,6 +57,9 @@ func (s *spool) close() error {
 
 // write appends rows, whose numbers ascend.
 func (s *spool) write(rows []byte) error {
+	if s.early != nil {
+		return s.early.write(rows)
+	}
 	n, err := s.file.Write(rows)
 	s.size += int64(n)
 	if err != nil {

@@ -3,9 +3,10 @@ package splio
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
+	"hash"
 	"os"
 	"slices"
 	"strconv"
@@ -47,21 +48,30 @@ type route struct {
 // outbox spreads rows over files: those of one route share a file until it is full.
 type outbox struct {
 	*job
-	columns []string                        // of the mapping, the key first; then that of lists for new contacts, if there is one
-	mapped  int                             // how many of them are mapped
-	lists   int                             // the number of the column of lists behind the key, -1: none
-	into    map[route]map[need]diff.Columns // by sub-sequence, whose set is empty; nil: as needed
-	open    map[route]*outFile
-	order   []*outFile // all files, in the order of their first rows
-	report  *Report
-	cells   [][]byte // scratch
-	joined  []byte   // scratch for the cell of lists
+	columns  []string                        // of the mapping, the key first; then that of lists for new contacts, if there is one
+	mapped   int                             // how many of them are mapped
+	lists    int                             // the number of the column of lists behind the key, -1: none
+	sets     map[route]map[need]diff.Columns // by sub-sequence, whose set is empty; nil: as needed
+	open     map[route]*outFile
+	order    []*outFile // all files, in the order of their first rows
+	numbered int        // how many numbers others have
+	report   *Report
+	picker   picker
+	press    *press // nil: there is no file yet
+}
+
+// picker has memory for the cells of a row as it is written.
+type picker struct {
+	cells  [][]byte
+	joined []byte // the cell of lists
 }
 
 type outFile struct {
 	manifestFile
-	w    *Writer
-	file vfs.File // nil once closed, and in a preview
+	w      *Writer
+	closed bool
+	sum    hash.Hash // the press has this, and file, until it is stopped
+	file   vfs.File  // nil once closed, and in a preview
 }
 
 func (j *job) newOutbox(columns []string, report *Report) *outbox {
@@ -78,6 +88,11 @@ func (j *job) newOutbox(columns []string, report *Report) *outbox {
 // write writes the rows of all changes into files of the outbox, and those about
 // contacts that left into files of their own. kept names the keys that are kept.
 func (j *job) write(ctx context.Context, m *manifest, columns []string, run Comparison, seg rows, found *tally, changed *changes, s *diff.Summary, kept string) error {
+	conflict := func(c *diff.Change, r spooled) error {
+		x := j.keyRejection(c.Seq, r.line, ReasonConflict)
+		found.add(x)
+		return j.conflict(x, r.cells[len(columns):])
+	}
 	out := j.newOutbox(columns, &m.Report)
 	defer out.abort()
 	if j.Rows != FullRows {
@@ -86,6 +101,12 @@ func (j *job) write(ctx context.Context, m *manifest, columns []string, run Comp
 		}
 	}
 	j.watch.writing(ctx, s)
+	if e, ok := seg.(*early); ok {
+		files, err := e.settle(ctx, run, s, conflict)
+		if m.Files = files; files != nil || err != nil {
+			return err
+		}
+	}
 	left, err := out.newLeavers(kept, s)
 	if left != nil {
 		defer left.stop()
@@ -95,15 +116,13 @@ func (j *job) write(ctx context.Context, m *manifest, columns []string, run Comp
 	}
 	err = seg.each(ctx, withRecords(ctx, run), func(c *diff.Change, r spooled) error {
 		if c.Kind == diff.Conflict {
-			x := j.keyRejection(c.Seq, r.line, ReasonConflict)
-			found.add(x)
-			return j.conflict(x, r.cells[len(columns):])
+			return conflict(c, r)
 		}
 		changed.add(c)
 		if err := left.add(c, r.cells[0]); err != nil {
 			return err
 		}
-		j.watch.row()
+		j.watch.wrote(1)
 		return out.add(c, r.cells[:len(columns)])
 	})
 	if err == nil && left != nil {
@@ -134,7 +153,7 @@ func (o *outbox) survey(ctx context.Context, run Comparison, seg rows) error {
 	if err != nil {
 		return err
 	}
-	o.into = make(map[route]map[need]diff.Columns)
+	o.sets = make(map[route]map[need]diff.Columns)
 	most := o.maxFiles()
 	for to, needs := range counts {
 		// Each sub-sequence has names of its own; the rows for new contacts are all alike but for absent cells.
@@ -142,7 +161,7 @@ func (o *outbox) survey(ctx context.Context, run Comparison, seg rows) error {
 		if o.Rows == ExactlyChanged && unchanged > 0 {
 			return fmt.Errorf("splio: %d different sets of changed attributes, at most %d files: raise Activation.MaxFiles, or choose Rows %q, which merges sets", len(needs), most, ChangedOnly)
 		}
-		o.into[to] = into
+		o.sets[to] = into
 	}
 	return nil
 }
@@ -179,30 +198,46 @@ func (o *outbox) needs(c *diff.Change, cells [][]byte) (route, need) {
 
 // add writes a row into the file with the columns that it needs.
 func (o *outbox) add(c *diff.Change, cells [][]byte) error {
+	to := o.pick(&o.picker, c, cells)
+	if c.Kind != diff.New {
+		for i := range to.set.All() {
+			if !c.Columns.Has(i) {
+				o.report.UnchangedCells++
+			}
+		}
+	}
+	return o.into(to, func(w *Writer) error { return w.Write(o.picker.cells) })
+}
+
+// pick finds the cells of a row in its file, and returns which file that is.
+func (o *outbox) pick(p *picker, c *diff.Change, cells [][]byte) route {
 	to, n := o.needs(c, cells)
 	set := n.has
-	if o.into != nil {
-		set = o.into[to][n]
+	if o.sets != nil {
+		set = o.sets[to][n]
 	}
 	to.set = set
 	isNew := c.Kind == diff.New && o.Insert
-	o.cells = append(o.cells[:0], cells[0])
-	for i := range set.All() {
+	p.cells = append(p.cells[:0], cells[0])
+	for i := range to.set.All() {
 		var cell []byte
 		if i < len(cells)-1 {
 			cell = cells[i+1]
 		}
-		if i == o.lists && isNew {
-			cell = o.subscribe(cell)
+		if i == o.lists && isNew { // what the cell says of a list itself stands
+			p.joined = appendLists(p.joined[:0], cell, o.Subscribe)
+			cell = p.joined
 		}
-		o.cells = append(o.cells, cell)
-		if c.Kind != diff.New && !c.Columns.Has(i) {
-			o.report.UnchangedCells++
-		}
+		p.cells = append(p.cells, cell)
 	}
+	return to
+}
+
+// into writes a row into a file of a route, or into another one when it is full.
+func (o *outbox) into(to route, write func(*Writer) error) error {
 	f := o.open[to]
 	if f == nil {
-		if len(o.open) >= max(o.maxFiles(), maxFiles) && o.into == nil {
+		if o.crowded(to) {
 			return fmt.Errorf("splio: absent cells leave rows with more than %d different sets of columns: let fewer fields be absent, with the policy %q", len(o.open), mapping.Blank)
 		}
 		var err error
@@ -210,7 +245,7 @@ func (o *outbox) add(c *diff.Change, cells [][]byte) error {
 			return err
 		}
 	}
-	err := f.w.Write(o.cells)
+	err := write(f.w)
 	if errors.Is(err, ErrFull) {
 		if err := o.close(f); err != nil {
 			return err
@@ -218,16 +253,14 @@ func (o *outbox) add(c *diff.Change, cells [][]byte) error {
 		if f, err = o.create(to); err != nil {
 			return err
 		}
-		err = f.w.Write(o.cells)
+		err = write(f.w)
 	}
 	return err
 }
 
-// subscribe adds the lists that new contacts join to a cell, which may be nil.
-// What the cell says of a list itself stands.
-func (o *outbox) subscribe(cell []byte) []byte {
-	o.joined = appendLists(o.joined[:0], cell, o.Subscribe)
-	return o.joined
+// crowded reports whether a route would be one too many.
+func (o *outbox) crowded(to route) bool {
+	return o.sets == nil && o.open[to] == nil && len(o.open) >= max(o.maxFiles(), maxFiles)
 }
 
 // appendLists appends a cell of signed list ids, ascending, with a sign "+" for
@@ -278,42 +311,40 @@ func (o *outbox) create(to route) (*outFile, error) {
 
 // newFile begins a file.
 func (o *outbox) newFile(as File, columns []string, format Format) (*outFile, error) {
-	f := &outFile{}
+	w, err := newWriter(columns, format)
+	if err != nil {
+		return nil, err
+	}
+	f := &outFile{w: w, sum: sha256.New()}
 	f.File = as
-	f.Local = fmt.Sprintf("%04d.csv", len(o.order)+1)
-	out := io.Discard // a preview wants to know the size and sum alone
-	if !o.dry {
+	f.Local = fmt.Sprintf("%04d.csv", o.numbered+len(o.order)+1)
+	if !o.dry { // a preview wants to know the size and sum alone
 		file, err := o.fs.OpenFile(outboxDir+"/"+f.Local, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 		if err != nil {
 			return nil, fmt.Errorf("splio: create a file in the outbox: %w", err)
 		}
-		f.file, out = file, file
+		f.file = &vfs.Eager{File: file}
 	}
 	o.order = append(o.order, f)
-	var err error
-	f.w, err = NewWriter(out, columns, format)
-	return f, err
+	if o.press == nil {
+		o.press = startPress()
+	}
+	w.hand = func(text []byte) ([]byte, error) { return o.press.memory(), o.press.send(block{file: f, text: text}) }
+	return f, nil
 }
 
-// close ends a file and makes its content durable.
+// close ends a file. The press makes its content durable.
 func (o *outbox) close(f *outFile) error {
+	if f.closed {
+		return nil
+	}
 	file, err := f.w.Close()
-	file.Scope, file.Subsequence = f.Scope, f.Subsequence
-	f.File = file
-	if f.file == nil {
+	if err != nil {
 		return err
 	}
-	if err == nil {
-		err = f.file.Sync()
-	}
-	if cerr := f.file.Close(); err == nil {
-		err = cerr
-	}
-	f.file = nil
-	if err != nil {
-		return fmt.Errorf("splio: write a file in the outbox: %w", err)
-	}
-	return nil
+	file.Scope, file.Subsequence = f.Scope, f.Subsequence
+	f.File, f.closed = file, true
+	return o.press.send(block{file: f, last: true})
 }
 
 func (o *outbox) finish() ([]manifestFile, error) {
@@ -322,6 +353,11 @@ func (o *outbox) finish() ([]manifestFile, error) {
 		if err := o.close(f); err != nil {
 			return nil, err
 		}
+	}
+	if err := o.press.stop(); err != nil {
+		return nil, err
+	}
+	for _, f := range o.order {
 		files = append(files, f.manifestFile)
 	}
 	return files, nil
@@ -329,6 +365,7 @@ func (o *outbox) finish() ([]manifestFile, error) {
 
 // abort closes what is open; the files are cleared with the outbox.
 func (o *outbox) abort() {
+	_ = o.press.stop() // finish has told it, or there is another error
 	for _, f := range o.order {
 		if f.file != nil {
 			_ = f.file.Close()

@@ -1,7 +1,6 @@
 package splio
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -50,20 +49,44 @@ type File struct {
 // another control character or invalid UTF-8 is refused, not mended. Use a
 // Writer from one goroutine.
 type Writer struct {
-	w       *bufio.Writer
-	sum     hash.Hash
+	hand    func(text []byte) (next []byte, err error) // takes text, and gives memory for more
+	sum     hash.Hash                                  // nil: whoever takes the text makes it
 	columns []string
 	format  Format
 	file    File
-	buf     []byte
-	err     error // the first write error, or that the Writer is closed
+	buf     []byte // text that was not handed on
+	err     error  // the first write error, or that the Writer is closed
 }
+
+// blockBytes is how much text is handed on at a time.
+const blockBytes = 64 << 10
 
 // NewWriter returns a Writer on w and writes the header. The columns are one or
 // more names, different from each other, without ";", quotes, control
 // characters or spaces at the ends. All problems with them and with f are
 // reported at once.
 func NewWriter(w io.Writer, columns []string, f Format) (*Writer, error) {
+	out, err := newWriter(columns, f)
+	if err != nil {
+		return nil, err
+	}
+	out.sum = sha256.New()
+	out.hand = func(text []byte) ([]byte, error) {
+		out.sum.Write(text)
+		n, err := w.Write(text)
+		if err == nil && n < len(text) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			err = fmt.Errorf("splio: write file: %w", err)
+		}
+		return text[:0], err
+	}
+	return out, nil
+}
+
+// newWriter returns a Writer that hands its text on to nobody yet.
+func newWriter(columns []string, f Format) (*Writer, error) {
 	f, err := f.validate()
 	errs := []error{err}
 	if len(columns) == 0 {
@@ -80,24 +103,15 @@ func NewWriter(w io.Writer, columns []string, f Format) (*Writer, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	sum := sha256.New()
-	out := &Writer{
-		sum:     sum,
-		w:       bufio.NewWriterSize(io.MultiWriter(w, sum), 64<<10),
-		columns: slices.Clone(columns),
-		format:  f,
-	}
-	out.buf = append(out.buf, strings.Join(columns, ";")...)
-	return out, out.flush()
+	w := &Writer{columns: slices.Clone(columns), format: f}
+	w.buf = append(w.buf, strings.Join(columns, ";")...)
+	w.file.Bytes = int64(len(w.buf))
+	return w, nil
 }
 
-// flush writes what is in buf.
+// flush hands on what is in buf.
 func (w *Writer) flush() error {
-	n, err := w.w.Write(w.buf)
-	w.file.Bytes += int64(n)
-	if err != nil {
-		w.err = fmt.Errorf("splio: write file: %w", err)
-	}
+	w.buf, w.err = w.hand(w.buf)
 	return w.err
 }
 
@@ -116,41 +130,42 @@ func (w *Writer) Write(cells [][]byte) error {
 	if w.file.Rows+2 > int64(w.format.MaxLines) {
 		return fmt.Errorf("splio: %w", ErrFull)
 	}
-	end := w.format.lineEnd()
-	w.buf = append(w.buf[:0], end...) // of the line before
-	replaced := int64(0)
-	for i, cell := range cells {
-		reason := "an absent cell"
-		if cell != nil {
-			reason = badCell(cell)
-		}
-		if reason != "" {
-			return &CellError{Row: w.file.Rows + 1, Column: w.columns[i], Reason: reason}
-		}
-		if i > 0 {
-			w.buf = append(w.buf, ';')
-		}
-		var n int64
-		var ok bool
-		if w.buf, n, ok = w.format.appendCell(w.buf, cell); !ok {
-			return &CellError{Row: w.file.Rows + 1, Column: w.columns[i], Reason: "a separator or quote, or a space at an end"}
-		}
-		replaced += n
+	start := len(w.buf)
+	text, replaced, bad := w.format.appendRow(append(w.buf, w.format.lineEnd()...), cells)
+	if bad.reason != "" {
+		return &CellError{Row: w.file.Rows + 1, Column: w.columns[bad.column], Reason: bad.reason}
 	}
-	if len(w.buf) == len(end) { // a line that readers would take for blank
-		if w.format.Quotes == QuoteNever || w.format.Quotes == QuoteReject {
-			return &CellError{Row: w.file.Rows + 1, Column: w.columns[0], Reason: "the only cell of its row, and empty"}
-		}
-		w.buf = append(w.buf, `""`...)
+	w.buf = text
+	return w.took(start, replaced)
+}
+
+// writeLine is Write for a row that appendRow has made in the format of w.
+func (w *Writer) writeLine(line []byte, replaced int64) error {
+	if w.err != nil {
+		return w.err
 	}
-	if most := w.format.MaxBytes; most > 0 && w.file.Rows > 0 && w.file.Bytes+int64(len(w.buf)+len(end)) > most {
+	if w.file.Rows+2 > int64(w.format.MaxLines) {
 		return fmt.Errorf("splio: %w", ErrFull)
 	}
-	if err := w.flush(); err != nil {
-		return err
+	start := len(w.buf)
+	w.buf = append(append(w.buf, w.format.lineEnd()...), line...)
+	return w.took(start, replaced)
+}
+
+// took keeps the line that begins in buf with the end of the line before, if the
+// file has room for it.
+func (w *Writer) took(start int, replaced int64) error {
+	size := int64(len(w.buf) - start)
+	if most := w.format.MaxBytes; most > 0 && w.file.Rows > 0 && w.file.Bytes+size+int64(len(w.format.lineEnd())) > most {
+		w.buf = w.buf[:start]
+		return fmt.Errorf("splio: %w", ErrFull)
 	}
+	w.file.Bytes += size
 	w.file.Rows++
 	w.file.Replaced += replaced
+	if len(w.buf) >= blockBytes {
+		return w.flush()
+	}
 	return nil
 }
 
@@ -160,20 +175,20 @@ func (w *Writer) Close() (File, error) {
 	if errors.Is(w.err, errClosed) {
 		return w.file, nil
 	}
-	if w.err == nil && !w.format.OpenEnd {
-		w.buf = append(w.buf[:0], w.format.lineEnd()...)
-		_ = w.flush() // kept in err
-	}
 	if w.err == nil {
-		if err := w.w.Flush(); err != nil {
-			w.err = fmt.Errorf("splio: write file: %w", err)
+		if !w.format.OpenEnd {
+			w.buf = append(w.buf, w.format.lineEnd()...)
+			w.file.Bytes += int64(len(w.format.lineEnd()))
 		}
+		_ = w.flush() // kept in err
 	}
 	if w.err != nil {
 		return File{}, w.err
 	}
 	w.file.Columns = w.columns
-	w.file.SHA256 = hex.EncodeToString(w.sum.Sum(nil))
+	if w.sum != nil {
+		w.file.SHA256 = hex.EncodeToString(w.sum.Sum(nil))
+	}
 	w.err = errClosed
 	return w.file, nil
 }
@@ -182,23 +197,29 @@ var errClosed = errors.New("splio: the Writer is closed")
 
 // badCell says why a cell can not be written, "" when it can.
 func badCell(cell []byte) string {
-	ascii := true
 	for _, c := range cell {
 		if c < ' ' || c == 0x7f {
-			return "a line break or control character"
+			return badControl
 		}
-		ascii = ascii && c < utf8.RuneSelf
 	}
-	if ascii {
-		return ""
-	}
-	if !utf8.Valid(cell) {
-		return "invalid UTF-8"
-	}
+	return badText(cell)
+}
+
+const badControl = "a line break or control character"
+
+// badText is badCell for what has no control character of ASCII.
+func badText(cell []byte) string {
 	for i := 0; i < len(cell); {
+		if cell[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
 		r, n := utf8.DecodeRune(cell[i:])
-		if r >= 0x80 && r < 0xa0 || r == '\u2028' || r == '\u2029' {
-			return "a line break or control character"
+		switch {
+		case r == utf8.RuneError && n == 1:
+			return "invalid UTF-8"
+		case r < 0xa0, r == '\u2028', r == '\u2029':
+			return badControl
 		}
 		i += n
 	}
