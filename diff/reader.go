@@ -314,7 +314,7 @@ func (r *reader) drain() error {
 	if r.body == nil {
 		return nil
 	}
-	return r.body.eachText(context.Background(), func(uint64, uint32) {})
+	return r.body.eachText(context.Background(), func([]byte) {})
 }
 
 // blocks appends the records that this file holds of one partition, of 2^bits.

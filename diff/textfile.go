@@ -106,15 +106,15 @@ func (f *snapshotFile) writeTexts(block []byte) error {
 }
 
 // eachText visits the texts of a file of records, in ascending order of their digests,
-// with their places.
-func (r *reader) eachText(ctx context.Context, visit func(digest uint64, at uint32)) error {
+// by the block.
+func (r *reader) eachText(ctx context.Context, visit func(texts []byte)) error {
 	if err := r.readTexts(ctx, visit); err != nil {
 		return r.fail(err)
 	}
 	return nil
 }
 
-func (r *reader) readTexts(ctx context.Context, visit func(digest uint64, at uint32)) error {
+func (r *reader) readTexts(ctx context.Context, visit func(texts []byte)) error {
 	c := cursor{file: r.file, begin: r.textsAt, limit: r.ending.at}
 	c.rewind()
 	var last uint64
@@ -139,17 +139,22 @@ func (r *reader) readTexts(ctx context.Context, visit func(digest uint64, at uin
 		if binary.LittleEndian.Uint32(head[8:]) != blockSum(r.id, number, head[:], texts) {
 			return damaged("block %d fails its checksum", number)
 		}
-		for ; len(texts) > 0; texts = texts[textBytes:] {
-			digest, at := binary.BigEndian.Uint64(texts), binary.LittleEndian.Uint32(texts[8:])
+		for b := texts; len(b) >= textBytes; b = b[textBytes:] {
+			digest, at := textAt(b)
 			if digest < last || int64(at%maxPlaces) >= r.held {
 				return damaged("block %d holds an impossible text", number)
 			}
 			last = digest
-			visit(digest, at)
 		}
+		visit(texts)
 	}
 	if n != r.ending.texts {
 		return damaged("blocks are missing")
 	}
 	return nil
+}
+
+// textAt returns the first of some texts, and its place.
+func textAt(b []byte) (digest uint64, at uint32) {
+	return binary.BigEndian.Uint64(b), binary.LittleEndian.Uint32(b[8:])
 }

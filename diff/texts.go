@@ -26,7 +26,7 @@ type texts struct {
 }
 
 const (
-	bucketTexts = 16 // at most so many are in a bucket, on average
+	bucketTexts = 8 // at most so many are in a bucket, on average
 	sumBits     = 12
 	mostWidth   = 5
 	leastWidth  = 3
@@ -224,9 +224,13 @@ func (r *Run) know(ctx context.Context, width int) error {
 		return err
 	}
 	n := uint32(0)
-	err := r.eachFar(ctx, func(digest uint64, _ uint32) {
-		t.far.next(digest, n)
-		n++
+	err := r.eachFar(ctx, func(texts []byte) {
+		for ; len(texts) >= textBytes; texts = texts[textBytes:] {
+			if digest, at := textAt(texts); r.far(at) {
+				t.far.next(digest, n)
+				n++
+			}
+		}
 	})
 	t.far.fill()
 	r.tables = t
@@ -262,19 +266,18 @@ func (r *Run) eachNear(ctx context.Context, visit func(digest uint64)) error {
 	return nil
 }
 
-// eachFar visits the texts of the file with the records that a record can be known by,
-// with their places.
-func (r *Run) eachFar(ctx context.Context, visit func(digest uint64, place uint32)) error {
+// eachFar visits the texts of the file with the records, by the block.
+func (r *Run) eachFar(ctx context.Context, visit func(texts []byte)) error {
 	if r.last.body == nil {
 		return nil
 	}
-	return r.last.body.eachText(ctx, func(digest uint64, at uint32) {
-		place := at % maxPlaces
-		if has(r.replaced, int64(place)) || at&textNoted != 0 && r.opts.Noted || at&textUnconfirmed != 0 && r.confirms() {
-			return
-		}
-		visit(digest, place)
-	})
+	return r.last.body.eachText(ctx, visit)
+}
+
+// far reports whether a record can be known by a text of the file with the records.
+func (r *Run) far(at uint32) bool {
+	place := at % maxPlaces
+	return !has(r.replaced, int64(place)) && (at < maxPlaces || (at&textNoted == 0 || !r.opts.Noted) && (at&textUnconfirmed == 0 || !r.confirms()))
 }
 
 // markSeen finds the records of the file whose texts were found.
@@ -283,15 +286,22 @@ func (r *Run) markSeen(ctx context.Context) error {
 	clear(t.seen)
 	t.first, t.settled = textSums{}, textSums{}
 	n := int64(0)
-	return r.eachFar(ctx, func(digest uint64, place uint32) {
-		if has(t.far.found, n) {
-			t.first.add(digest)
-			if !has(t.far.open, n) {
-				t.settled.add(digest)
-				t.seen[place>>6] |= 1 << (place & 63)
+	return r.eachFar(ctx, func(texts []byte) {
+		for ; len(texts) >= textBytes; texts = texts[textBytes:] {
+			digest, at := textAt(texts)
+			if !r.far(at) {
+				continue
 			}
+			if has(t.far.found, n) {
+				t.first.add(digest)
+				if !has(t.far.open, n) {
+					t.settled.add(digest)
+					place := at % maxPlaces
+					t.seen[place>>6] |= 1 << (place & 63)
+				}
+			}
+			n++
 		}
-		n++
 	})
 }
 
