@@ -19,7 +19,8 @@
 //
 // Whoever can put the few records that are not what they were a second time
 // spares the digests of most cells with [RunOptions.Again], and, where records are
-// made of a text, the making of them with [RunOptions.Rendering].
+// made of a text, the making of most records with [RunOptions.Rendering] and
+// [Feed.Known].
 //
 // # What is compared
 //
@@ -43,11 +44,19 @@
 //
 //	snapshot.current      the last published snapshot
 //	snapshot.staged-ID    a candidate that waits for Publish or Discard
-//	snapshot.tmp-ID       a candidate being written, or records that wait for
-//	                      Compare; removed by the next run
+//	snapshot.records-ID   records that these two share, once they are many; removed
+//	                      when neither names it any more
+//	snapshot.tmp-ID       a file being written, or records that wait for Compare;
+//	                      removed by the next run
 //	snapshot.key          the digest key, unless the caller brings one
 //	snapshot.key.tmp-TEXT the key being written; removed by the next run
 //	snapshot.lock         locked while a Store is open; names the holder
+//
+// A snapshot of more than 10,000 records is two files: one with all records, and
+// snapshot.current or snapshot.staged-ID, which names it and says what has changed
+// since it was written. So a run writes little when little has changed. When
+// more than a quarter has, the next run writes a new file of records. A snapshot
+// is not whole without its file of records: a copy needs both.
 //
 // Where an open file can lose its name, the records that wait have none. A
 // read-only store keeps them in the temporary directory of the operating system.
@@ -58,10 +67,10 @@
 //
 // # Format of a snapshot
 //
-// Integers are little endian, checksums CRC-32C. The blocks make up to two
-// sections. In a section, the records of one partition (records whose key digests
-// share their first bits) stand together, and the partitions follow in ascending
-// order; inside a partition there is no order. A record is in one of the sections.
+// Both files have this format. Integers are little endian, checksums CRC-32C. The
+// records of one partition (records whose key digests share their first bits) stand
+// together, and the partitions follow in ascending order; inside a partition there is no
+// order.
 //
 //	header  0  8  magic "spsnap\r\n"
 //	        8  2  version, 1
@@ -70,32 +79,49 @@
 //	       12  2  columns C, 0 to 256
 //	       14  2  length L of the scope
 //	       16 16  id
-//	       32 16  id of the snapshot it was computed from; zero for the first
-//	       48 16  check value of the digest key
-//	       64  L  scope
+//	       32 16  id of the snapshot it was computed from; zero for the first, and in
+//	              a file of records
+//	       48 16  id of the file of records that this one has the changes of; zero:
+//	              there is none, and all records are in this file
+//	       64 16  check value of the digest key
+//	       80  L  scope
 //	        +  .  C times: 2 bytes length, column name
 //	        +  4  checksum of everything before
 //	block   0  4  partition
 //	        4  4  records n
 //	        8  4  checksum of id, number of the block, bytes 0 to 8, records
-//	       12  .  n records of 34 + 4C bytes
+//	       12  .  n records of 34 + 4C bytes, or of 4 more in a file of changes
 //	record  0 16  key digest
 //	       16  8  row digest
 //	       24  1  flags: 1 unconfirmed, 2 due, 4 row digest unknown; times 8, how often
-//	              the row was reported as bad since it changed, 0 to 7
+//	              the row was reported as bad since it changed, 0 to 7; in a file of
+//	              changes, 64: there is no record any more
 //	       25  8  text digest, 0 for none
 //	       33  1  number of the note, from 1 on; 0 for none
 //	       34 4C  column digests
+//	        +  4  in a file of changes, the number of the record in the file of records
+//	              that this one stands in place of, from 1 on; 0 for none
+//	texts   0  4  0xFFFFFFFE
+//	        4  4  texts n
+//	        8  4  checksum of id, number of the block, bytes 0 to 8, texts
+//	       12  .  n texts of 12 bytes, in ascending order
+//	text    0  8  text digest, its first byte first
+//	        8  4  number of the record, from 0 on; times 2^30: 1 unconfirmed, 2 noted
 //	end     0  4  0xFFFFFFFF
-//	        4  4  number of blocks
-//	        8  4  those of the first section
-//	       12  8  offset of the second section, that of the end record when it is empty
-//	       20  8  records, 8 unconfirmed, 8 due
-//	       44  2  notes N, 0 to 255
-//	       46  .  N times: 2 bytes length, note; one that is empty is not in use
+//	        4  4  number of blocks of records
+//	        8  8  records in them
+//	       16  8  records of the snapshot, 8 unconfirmed, 8 due
+//	       40  8  texts
+//	       48  8  offset of their first block, or of the end record
+//	       56  2  notes N, 0 to 255
+//	       58  .  N times: 2 bytes length, note; one that is empty is not in use
 //	        +  8  offset of the end record
 //	        +  4  checksum of id and everything of the end record before
 //	        +  8  "spsnend\n", the last bytes of the file
+//
+// Blocks of texts follow those of records, in a file of records alone, and are numbered
+// on. They say once more which texts the records have, but for those that are due or of
+// an unknown row. The notes are those of snapshot.current or snapshot.staged-ID.
 //
 // A file without its end record is truncated, never a short success.
 //
@@ -140,13 +166,13 @@
 // for each column, for each record, and 8 more when the columns differ from
 // those of the last snapshot. With [RunOptions.Again] they are 32 bytes, and in a
 // file of their own 32 and 4 for each column, for each record that is put again.
-// A [RunOptions.Rendering] makes 9 bytes more of each, except of a record that is
-// put by its text alone. The known keys take 16 bytes each, in a file of
-// their own. When the last snapshot has too few partitions for the records of
-// today, which is seldom, it is partitioned once more, in another file of its
-// size. Temporary files hold digests, never values; they are neither synced nor
-// checksummed, since they do not outlive the run. When the disk is full, Put or
-// Compare fails, and the store is as it was.
+// A [RunOptions.Rendering] makes 9 bytes more of each. The known keys take 16 bytes
+// each, in a file of their own, and the texts of a new file of records 12. When the
+// last snapshot has too few partitions for the records of today, which is seldom, it
+// is partitioned once more, in another file of its size. Temporary files hold
+// digests, never values; they are neither synced nor checksummed, since they do not
+// outlive the run. When the disk is full, Put or Compare fails, and the store is as it
+// was.
 //
 // Compare knows how many records there are, and chooses the number of
 // partitions for them and for the budget; the next snapshot is written with it.
@@ -156,11 +182,27 @@
 // the budget nor on the number of workers nor on the digest key.
 //
 // What takes the time is Put, and of that the digests of the columns, unless
-// there is Again: feeds in several goroutines share the work. Compare reads and
-// writes about as many bytes as two snapshots and the temporary file have; with
-// Again it reads the last snapshot and the temporary file twice, unless the run is
-// by text: that writes what stays as it is in the first reading, as the first
-// section of the next snapshot, and is left with the few records that are put again.
+// there is Again: feeds in several goroutines share the work. Compare reads the last
+// snapshot and the temporary file, with Again twice, and writes what has changed, or
+// all of the next snapshot.
+//
+// # Runs by text
+//
+// A run that is [Run.ByText] holds the texts of the last snapshot in memory, some 5 or
+// 6 bytes for each: the first bits of a digest say where it is, and 3 to 5 bytes of the
+// rest are kept there. A record whose text is found is taken as it was: neither its key
+// nor its cells are looked at. That is right unless one text was taken for another, or
+// another record has the same key. The first is found out because the whole digests of
+// all texts that were found are added up, in 4,096 sums, and so are, in Compare, those
+// of the records that are taken as found: where two sums differ, which they do but for
+// 2^-64, all records that have a part in them are put after all. The second is
+// found out when a text is found twice, and in Compare, which knows the keys of all
+// records that were put. Then Again is called, Known asks for the records in
+// question, and Compare begins anew.
+//
+// Such a run costs next to nothing but the digest of each text, and one reading of the
+// last snapshot. It spills nothing as long as little has changed. When there is not
+// enough memory for the texts, a run is not by text.
 //
 // Of the sets of changed columns a run keeps at most 4,096 apart, see
 // [Change.Columns].
@@ -175,7 +217,7 @@
 //
 // # Erasure
 //
-// [Store.Forget] removes the record of a key. The digest of a key says nothing
+// [Store.Forget] removes the record of a key, and writes the rest into new files. The digest of a key says nothing
 // about it without the digest key, but who has both can test a guess.
 //
 // # Durability

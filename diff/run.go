@@ -55,11 +55,14 @@ type RunOptions struct {
 	// number of records: 64 MiB when 0, at least 16 MiB. Half of it is for the
 	// digests of records that are put, which go to a temporary file beyond that; the
 	// rest is for known keys and for Compare, which joins as many partitions at once
-	// as it has room for. Besides, a run takes up to 256 KiB for each feed and each
-	// open file, two bytes for each record number, at least where any record near it
-	// calls for something, a quarter of a byte more where it is to be put again, and
-	// up to half a percent of what is spilled. The smallest budget will do for some
-	// hundred million records of a dozen columns; more take more, in proportion.
+	// as it has room for. In a run by text, the texts of the last snapshot come first,
+	// 4 to 6 bytes for each, and may take seven eighths; when Memory is 0, they may
+	// take up to 192 MiB, which are 50 million. Besides, a run takes up to 256 KiB for
+	// each feed and each open file, some bytes for each record that calls for something,
+	// up to two for each record number where many do, a quarter of a byte more where it
+	// is to be put again, and up to half a percent of what is spilled. The smallest
+	// budget will do for some hundred million records of a dozen columns; more take more,
+	// in proportion.
 	Memory int64
 	// Again makes a run lean, which writes and digests far less: Put makes no
 	// column digests, and Compare, which alone knows where they are needed, asks
@@ -77,6 +80,11 @@ type RunOptions struct {
 	// record that is missing at the end, or that is not what it was, fails
 	// Compare, and so does an error of Again, which is wrapped.
 	//
+	// In a run by text it is called only when some records that were taken as they
+	// were have to be put, and numbers is nil: all records are to be offered to
+	// [Feed.Known] once more, and put where it says so. Nearly never it is called
+	// again, and what was put for an earlier call is forgotten.
+	//
 	// Where Compare needs the column digests of all records, Again is ignored:
 	// when there is no last snapshot, or when its columns are not those of the
 	// run in the same order. When hardly anything is as it was, a run without it
@@ -87,9 +95,9 @@ type RunOptions struct {
 	// text: where it is the same, equal texts have equal keys and cells. It is for
 	// [Feed.PutText], and part of what text digests are made with. With Again, and
 	// without Refresh, it makes a run over the columns of the last snapshot one
-	// [Run.ByText].
+	// [Run.ByText], if there is enough memory.
 	Rendering string
-	// Noted makes a run by text ask for the records with a note again.
+	// Noted makes a run by text look at the records with a note each time.
 	Noted bool
 
 	// Keys makes the run remember which keys it drops, for [Run.Sift], and which
@@ -340,11 +348,6 @@ func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 // the records that are skipped. A note is no secret: it is written into the snapshot
 // as it is. Of more than 255 different ones, and of those that are longer than 1,024
 // bytes, the records are never skipped.
-//
-// In a run [Run.ByText] nobody looks at cells, until Again: what is put then may
-// turn out to be rejected, or to have no usable key. A record without a usable key
-// is asked for as well, for whoever has to say what is wrong with it, and is to
-// be put without one again.
 func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte, note string) error {
 	r := f.run
 	if err := f.inTime(); err != nil {

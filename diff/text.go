@@ -25,14 +25,16 @@ type knower struct {
 	held    *numbers // the records that were taken as they were, when they are wanted
 }
 
-// ByText reports whether records may be taken by their text, with [Feed.Known].
+// ByText reports whether records may be taken by their text, with [Feed.Known]. What
+// comes out is the same.
 func (r *Run) ByText() bool { return r.byText }
 
-// Known reports, for each of the texts of records with ascending numbers from first on, whether there is
-// nothing more to do about it: the last snapshot has a record with this text, and the
-// record is taken as that was. All others are to be put. A nil text is not known. It is for runs
-// [Run.ByText], and from the feeds that Again makes it tells in the same way which
-// records are to be put again. Its results, one for each text, are in known.
+// Known reports, for each of the texts of records with the numbers from first on, whether
+// there is nothing more to do about it: the last snapshot has a record with this
+// text, and the one of today is taken as that was. All others are to be put. A nil text
+// is not known. What it reports, one for each text, goes to known, which is no shorter.
+// Each record is offered once. It is for runs [Run.ByText]; from the feeds that
+// [RunOptions.Again] makes, it tells in the same way which records are to be put now.
 func (f *Feed) Known(first int64, texts [][]byte, known []bool) error {
 	r := f.run
 	if !r.byText || len(known) < len(texts) || first <= 0 {

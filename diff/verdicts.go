@@ -5,12 +5,65 @@ import (
 	"slices"
 )
 
-// Verdicts are held by record number, so that they come out in its order: two
-// bytes for each, in pages that exist once one of their records has a verdict.
+// Verdicts are held by record number, so that they come out in its order, in pages
+// that exist once one of their records has a verdict: two bytes for each record
+// there, or four for each verdict as long as these are few.
 const (
 	pageBits = 10
 	pageLen  = 1 << pageBits
+	pageFew  = pageLen / 4
 )
+
+// page holds the codes of some record numbers in a row.
+type page struct {
+	few []uint32 // place in the page, times 2^16, and code
+	all *[pageLen]uint16
+}
+
+func (p *page) add(at int64, code uint16) {
+	if p.all == nil && len(p.few) < pageFew {
+		p.few = append(p.few, uint32(at)<<16|uint32(code))
+		return
+	}
+	if p.all == nil {
+		p.all = new([pageLen]uint16)
+		for _, f := range p.few {
+			p.all[f>>16] = uint16(f)
+		}
+		p.few = nil
+	}
+	p.all[at] = code
+}
+
+// change replaces codes.
+func (p *page) change(to func(uint16) uint16) {
+	for i, f := range p.few {
+		p.few[i] = f&^0xFFFF | uint32(to(uint16(f)))
+	}
+	if p.all != nil {
+		for i, code := range p.all {
+			p.all[i] = to(code)
+		}
+	}
+}
+
+// each visits the codes in ascending order of their places, until visit returns false.
+func (p *page) each(visit func(at int64, code uint16) bool) bool {
+	slices.Sort(p.few)
+	for _, f := range p.few {
+		if !visit(int64(f>>16), uint16(f)) {
+			return false
+		}
+	}
+	if p.all != nil {
+		for at, code := range p.all {
+			if code != 0 && !visit(int64(at), code) {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 // maxSets is the number of sets of changed columns that are told apart, and
 // setCodes the number of codes for them, some of which may stand for sets that
@@ -39,7 +92,7 @@ type finding struct {
 // verdicts are what Changes yields. Use them from one goroutine at a time.
 type verdicts struct {
 	all   Columns // the set that others are folded into
-	pages map[int64]*[pageLen]uint16
+	pages map[int64]*page
 	sets  []Columns          // by number; number 0 is all
 	codes map[Columns]uint16 // the numbers of those that are told apart
 	dead  []uint16           // numbers of sets that were folded since the last sweep
@@ -56,7 +109,7 @@ func newVerdicts(columns int) *verdicts {
 	all := allColumns(columns)
 	return &verdicts{
 		all:    all,
-		pages:  make(map[int64]*[pageLen]uint16),
+		pages:  make(map[int64]*page),
 		sets:   []Columns{all},
 		codes:  make(map[Columns]uint16),
 		widest: MaxColumns + 1,
@@ -78,12 +131,12 @@ func (v *verdicts) add(found []finding, sets []Columns) {
 		if f.code >= codeSets {
 			code = codeSets + v.scratch[(f.code-codeSets)>>2]<<2 + uint16(f.code&3)
 		}
-		page := v.pages[f.seq>>pageBits]
-		if page == nil {
-			page = new([pageLen]uint16)
-			v.pages[f.seq>>pageBits] = page
+		p := v.pages[f.seq>>pageBits]
+		if p == nil {
+			p = new(page)
+			v.pages[f.seq>>pageBits] = p
 		}
-		page[f.seq&(pageLen-1)] = code
+		p.add(f.seq&(pageLen-1), code)
 	}
 }
 
@@ -136,12 +189,13 @@ func (v *verdicts) sweep() {
 	for _, n := range v.dead {
 		folded[n] = true
 	}
-	for _, page := range v.pages {
-		for i, code := range page {
+	for _, p := range v.pages {
+		p.change(func(code uint16) uint16 {
 			if code >= codeSets && folded[(code-codeSets)>>2] {
-				page[i] = codeSets + code&3
+				return codeSets + code&3
 			}
-		}
+			return code
+		})
 	}
 	v.spare, v.dead = v.dead, nil
 }
@@ -150,10 +204,8 @@ func (v *verdicts) sweep() {
 // returns false.
 func (v *verdicts) each(visit func(seq int64, code uint16) bool) {
 	for _, n := range slices.Sorted(maps.Keys(v.pages)) {
-		for i, code := range v.pages[n] {
-			if code != 0 && !visit(n<<pageBits+int64(i), code) {
-				return
-			}
+		if !v.pages[n].each(func(at int64, code uint16) bool { return visit(n<<pageBits+at, code) }) {
+			return
 		}
 	}
 }
