@@ -1,10 +1,12 @@
 package diff
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
+	"runtime"
 	"slices"
+	"sync"
 )
 
 // The file with the records of a snapshot says once more which texts they have, in the
@@ -72,18 +74,27 @@ func (c *candidate) writeTexts() error {
 	return err
 }
 
+// sortTexts sorts some partitions at once and writes them in their order.
 func (c *candidate) sortTexts(t *relation) error {
-	var buf []byte
-	var all [][textBytes]byte
+	sorters := make([]textSorter, min(runtime.GOMAXPROCS(0), maxSorters, 1<<t.bits))
 	block := make([]byte, 0, blockTarget)
 	for p := range uint32(1) << t.bits {
-		all = all[:0]
-		if err := t.each(context.Background(), p, &buf, func(e []byte) { all = append(all, [textBytes]byte(e)) }); err != nil {
+		at := int(p) % len(sorters)
+		if at == 0 {
+			var wg sync.WaitGroup
+			for i := range sorters {
+				if next := p + uint32(i); next < 1<<t.bits {
+					wg.Go(func() { sorters[i].sort(t, next) })
+				}
+			}
+			wg.Wait()
+		}
+		if err := sorters[at].err; err != nil {
 			return err
 		}
-		slices.SortFunc(all, func(a, b [textBytes]byte) int { return bytes.Compare(a[:], b[:]) })
-		for _, e := range all {
-			if block = append(block, e[:]...); len(block)+textBytes > blockTarget {
+		for _, e := range sorters[at].all {
+			block = binary.BigEndian.AppendUint64(block, e.digest)
+			if block = binary.LittleEndian.AppendUint32(block, e.at); len(block)+textBytes > blockTarget {
 				if err := c.file.writeTexts(block); err != nil {
 					return err
 				}
@@ -92,6 +103,32 @@ func (c *candidate) sortTexts(t *relation) error {
 		}
 	}
 	return c.file.writeTexts(block)
+}
+
+// maxSorters bounds the goroutines that sort.
+const maxSorters = 8
+
+// textSorter sorts the texts of one partition at a time.
+type textSorter struct {
+	buf []byte
+	all []placedText
+	err error
+}
+
+type placedText struct {
+	digest uint64
+	at     uint32
+}
+
+func (s *textSorter) sort(t *relation, p uint32) {
+	s.all = s.all[:0]
+	s.err = t.each(context.Background(), p, &s.buf, func(e []byte) {
+		digest, at := textAt(e)
+		s.all = append(s.all, placedText{digest, at})
+	})
+	slices.SortFunc(s.all, func(a, b placedText) int {
+		return cmp.Or(cmp.Compare(a.digest, b.digest), cmp.Compare(a.at, b.at))
+	})
 }
 
 func (f *snapshotFile) writeTexts(block []byte) error {
