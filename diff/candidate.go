@@ -15,6 +15,7 @@ import (
 type candidate struct {
 	form   form
 	totals totals
+	runs   int64
 	notes  notes
 	store  *Store
 	head   header
@@ -93,7 +94,7 @@ func (c *candidate) finish(name string) error {
 		}
 		c.form = changed
 	}
-	c.file.totals, c.file.notes = c.totals, c.notes
+	c.file.totals, c.file.notes, c.file.runs = c.totals, c.notes, c.runs
 	return c.file.finish(name)
 }
 

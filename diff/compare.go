@@ -29,6 +29,10 @@ const (
 // has changed has the next one say so too.
 const changesMost = 4
 
+// changesRuns is the number of runs after which the records are written anew all the
+// same: until then their file has the digests of those who have left.
+const changesRuns = 30
+
 // mostWhole is the number of records up to which a snapshot is one file, which is
 // written in no time.
 const mostWhole = 10_000
@@ -148,10 +152,12 @@ func (j *join) begin() (err error) {
 		return nil
 	}
 	var records snapshotID
+	var runs int64
 	if j.form == changed {
-		records = j.last.header.body
+		records, runs = j.last.header.body, j.last.runs+1
 	}
 	j.next, err = newCandidate(j.store, j.base, j.form, records, j.columns, j.bits, j.memory()/16)
+	j.next.runs = runs
 	return err
 }
 
@@ -163,7 +169,7 @@ func (j *join) formFor(records int64) form {
 	}
 	switch {
 	case j.last != nil && j.last.body != nil && j.same && j.coarse == nil && j.bits == j.last.partitionBits &&
-		j.last.held <= j.last.body.held/changesMost:
+		j.last.held <= j.last.body.held/changesMost && j.last.runs < changesRuns:
 		return changed
 	case records > most && records < maxPlaces:
 		return apart

@@ -228,7 +228,7 @@ func TestCrafted(t *testing.T) {
 		{"2^31 records", "a length that is negative where an int has 32 bits", raw(l.header(), hugeBlock(1<<31), l.bytes()), diff.ErrDamaged},
 		{"2^32-1 records", "", raw(l.header(), hugeBlock(1<<32-1), l.bytes()), diff.ErrDamaged},
 		{"2^32/29 records", "a size that wraps around 32 bits", raw(l.header(), hugeBlock(148102321), l.bytes()), diff.ErrDamaged},
-		{"no end record", "truncated where a block ends", l.bytes()[:len(l.bytes())-78], diff.ErrDamaged},
+		{"no end record", "truncated where a block ends", l.bytes()[:len(l.bytes())-86], diff.ErrDamaged},
 		{"only a header", "", l.header(), diff.ErrDamaged},
 		{"records miscounted", "", ended(l, 4, 1, 1, l.header(), l.block(0), l.block(1), l.block(2)), diff.ErrDamaged},
 		{"unconfirmed miscounted", "", ended(l, 3, 0, 1, l.header(), l.block(0), l.block(1), l.block(2)), diff.ErrDamaged},
@@ -239,9 +239,9 @@ func TestCrafted(t *testing.T) {
 		{"bytes between the blocks and the end", "", ended(l, 3, 1, 1, l.header(), l.block(0), l.block(1), l.block(2), []byte("x")), diff.ErrDamaged},
 		{"an end record elsewhere", "", func() []byte {
 			b := l.bytes()
-			e := b[len(b)-78:]
-			le.PutUint64(e[58:], le.Uint64(e[58:])-1)
-			le.PutUint32(e[66:], sum32(l.id[:], e[:66]))
+			e := b[len(b)-86:]
+			le.PutUint64(e[66:], le.Uint64(e[66:])-1)
+			le.PutUint32(e[74:], sum32(l.id[:], e[:74]))
 			return b
 		}(), diff.ErrDamaged},
 	} {

@@ -55,7 +55,8 @@
 // A snapshot of more than 10,000 records is two files: one with all records, and
 // snapshot.current or snapshot.staged-ID, which names it and says what has changed
 // since it was written. So a run writes little when little has changed. When
-// more than a quarter has, the next run writes a new file of records. A snapshot
+// more than a quarter has, or after thirty runs, the next one writes a new file of
+// records: until then that has the digests of those who are gone, too. A snapshot
 // is not whole without its file of records: a copy needs both.
 //
 // Where an open file can lose its name, the records that wait have none. A
@@ -113,8 +114,10 @@
 //	       16  8  records of the snapshot, 8 unconfirmed, 8 due
 //	       40  8  texts
 //	       48  8  offset of their first block, or of the end record
-//	       56  2  notes N, 0 to 255
-//	       58  .  N times: 2 bytes length, note; one that is empty is not in use
+//	       56  8  how many snapshots have said what has changed since the records were
+//	              written, up to this one
+//	       64  2  notes N, 0 to 255
+//	       66  .  N times: 2 bytes length, note; one that is empty is not in use
 //	        +  8  offset of the end record
 //	        +  4  checksum of id and everything of the end record before
 //	        +  8  "spsnend\n", the last bytes of the file

@@ -47,6 +47,7 @@ type layout struct {
 	check    [16]byte
 	blocks   []block
 	texts    []byte // of a file with records
+	runs     uint64
 }
 
 type block struct {
@@ -104,7 +105,7 @@ func (l layout) end(at int, records, unconfirmed, due uint64) []byte {
 		held += len(block.records) / l.size()
 	}
 	b = le.AppendUint64(b, uint64(held))
-	for _, v := range []uint64{records, unconfirmed, due, uint64(len(l.texts) / 12), uint64(l.textsAt(at))} {
+	for _, v := range []uint64{records, unconfirmed, due, uint64(len(l.texts) / 12), uint64(l.textsAt(at)), l.runs} {
 		b = le.AppendUint64(b, v)
 	}
 	b = le.AppendUint16(b, uint16(len(l.notes)))
@@ -386,6 +387,7 @@ func parse(b []byte) (l layout, ok bool) {
 		h := take(12)
 		if le.Uint32(h) == 0xFFFFFFFF {
 			take(44)
+			l.runs = le.Uint64(take(8))
 			for range min(int(le.Uint16(take(2))), 255) {
 				n := int(le.Uint16(take(2)))
 				l.notes = append(l.notes, string(take(n)))

@@ -17,7 +17,7 @@ const (
 
 	headerFixed = 80
 	blockHeader = 12
-	endFixed    = 4 + 4 + 8 + 3*8 + 8 + 8 // of the end record, before the notes
+	endFixed    = 4 + 4 + 8 + 3*8 + 8 + 8 + 8 // of the end record, before the notes
 	endTail     = 8 + 4 + len(endMagic)
 	endMost     = endFixed + 2 + maxNotes*(2+maxNote) + endTail
 	endMark     = 0xFFFFFFFF
@@ -162,6 +162,7 @@ type ending struct {
 	held    int64  // records in the blocks
 	texts   int64  // texts in blocks of their own
 	textsAt int64  // where these begin
+	runs    int64  // how many have said only what has changed, since the records were written
 	totals  totals // of the snapshot
 	notes   notes
 }
@@ -207,7 +208,7 @@ func (e *encoder) end() []byte {
 	}
 	b := binary.LittleEndian.AppendUint32(nil, endMark)
 	b = binary.LittleEndian.AppendUint32(b, e.blocks)
-	for _, v := range []int64{e.held, e.totals.records, e.totals.unconfirmed, e.totals.due, e.texts, e.textsAt} {
+	for _, v := range []int64{e.held, e.totals.records, e.totals.unconfirmed, e.totals.due, e.texts, e.textsAt, e.runs} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(v))
 	}
 	b = e.notes.marshal(b)
@@ -237,12 +238,12 @@ func parseEnding(id snapshotID, b []byte, body, size int64) (e ending, err error
 		return e, damaged("the end record fails its checksum")
 	}
 	e.blocks = binary.LittleEndian.Uint32(b[4:])
-	for i, v := range []*int64{&e.held, &e.totals.records, &e.totals.unconfirmed, &e.totals.due, &e.texts, &e.textsAt} {
+	for i, v := range []*int64{&e.held, &e.totals.records, &e.totals.unconfirmed, &e.totals.due, &e.texts, &e.textsAt, &e.runs} {
 		*v = int64(binary.LittleEndian.Uint64(b[8+8*i:]))
 	}
 	var ok bool
 	e.notes, ok = parseNotes(b[endFixed : len(b)-12])
-	if !ok || binary.LittleEndian.Uint32(b) != endMark || e.held < 0 || e.totals.records < 0 || e.texts < 0 || e.textsAt < body || e.textsAt > e.at {
+	if !ok || binary.LittleEndian.Uint32(b) != endMark || e.held < 0 || e.totals.records < 0 || e.texts < 0 || e.textsAt < body || e.textsAt > e.at || e.runs < 0 {
 		return e, damaged("impossible end record")
 	}
 	return e, nil
