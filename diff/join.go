@@ -125,9 +125,8 @@ type worker struct {
 	raw         []byte // in a run by text, what the last snapshot has of the partition
 	rawPlaces   []uint32
 	rawStanding int
-	seen        []int32  // numbers of those of raw that a record was found for
-	first       textSums // as in tables, of records whose places are not known there
-	settled     textSums
+	seen        []seenRecord // those of raw
+	near        foundSums    // of records whose places tables do not know
 	notes       [maxNotes + 1]int64
 }
 

@@ -114,26 +114,26 @@ type RunOptions struct {
 // Run is one comparison. Put the records through any number of feeds, then call
 // Compare, Changes and Stage, in this order, from one goroutine.
 type Run struct {
-	store                *Store
-	opts                 RunOptions
-	columns              []string
-	shape                shape      // of the entries of today
-	last                 *reader    // the last snapshot; nil in a first run, or anew
-	base                 snapshotID // of the snapshot that is to be replaced
-	baseOf               []int      // for each column of the last snapshot, its number in this run, or -1
-	addedAt              []int      // columns that the last snapshot lacks
-	same                 bool       // the columns are those of the last snapshot, in its order
-	exact                bool       // no column of the last snapshot is missing: rows can be compared
-	lean                 bool       // column digests come from again
-	textKey              sipKey     // of text digests
-	byText               bool       // records may be taken by their text
-	tables               *tables    // those of the last snapshot, until Compare is over
-	replaced             []uint64   // bits of the records in the file of these that do not stand there any more
-	foundFirst, foundAll textSums   // as first and all in knower, of all feeds
-	known                int64      // records that were taken by their text
-	held                 *numbers   // those of them that hold a key
-	left                 int64      // memory beside texts
-	notes                noteTable
+	store    *Store
+	opts     RunOptions
+	columns  []string
+	shape    shape      // of the entries of today
+	last     *reader    // the last snapshot; nil in a first run, or anew
+	base     snapshotID // of the snapshot that is to be replaced
+	baseOf   []int      // for each column of the last snapshot, its number in this run, or -1
+	addedAt  []int      // columns that the last snapshot lacks
+	same     bool       // the columns are those of the last snapshot, in its order
+	exact    bool       // no column of the last snapshot is missing: rows can be compared
+	lean     bool       // column digests come from again
+	textKey  sipKey     // of text digests
+	byText   bool       // records may be taken by their text
+	tables   *tables    // those of the last snapshot, until Compare is over
+	replaced []uint64   // bits of the records in the file of these that do not stand there any more
+	found    foundSums  // as in knower, of all feeds
+	known    int64      // records that were taken by their text
+	held     *numbers   // those of them that hold a key
+	left     int64      // memory beside texts
+	notes    noteTable
 
 	mu     sync.Mutex
 	feeds  []*Feed

@@ -16,13 +16,12 @@ import (
 
 // knower finds records by their text, for a feed.
 type knower struct {
-	first   textSums // of those that were the first to be found for a text of the last snapshot
-	all     textSums // of all that were taken as they were
-	digests [textBatch]uint64
-	of      [textBatch]int32 // the texts they are of
-	places  places
-	count   int64
-	held    *numbers // the records that were taken as they were, when they are wanted
+	foundSums // of those that were the first and the second to be found for a text; settled: all that were taken as they were
+	digests   [textBatch]uint64
+	of        [textBatch]int32 // the texts they are of
+	places    places
+	count     int64
+	held      *numbers // the records that were taken as they were, when they are wanted
 }
 
 // ByText reports whether records may be taken by their text, with [Feed.Known]. What
@@ -77,7 +76,7 @@ func (f *Feed) knows(seq int64, digest uint64, t *texts, at int64) bool {
 		if at < 0 || !has(t.open, at) {
 			return true
 		}
-		k.all.remove(digest)
+		k.settled.remove(digest)
 		k.count--
 		if k.held != nil {
 			k.held.add([]int64{seq})
@@ -87,13 +86,15 @@ func (f *Feed) knows(seq int64, digest uint64, t *texts, at int64) bool {
 	if at < 0 {
 		return false
 	}
-	bit := uint64(1) << (at & 63)
-	if atomic.OrUint64(&t.found[at>>6], bit)&bit != 0 { // by another record, or by its like
-		t.reopen(at)
-	} else {
+	switch word, bit := at>>6, uint64(1)<<(at&63); {
+	case atomic.OrUint64(&t.found[word], bit)&bit == 0:
 		k.first.add(digest)
+	case k.held == nil && atomic.OrUint64(&t.twice[word], bit)&bit == 0: // by its like, or another
+		k.second.add(digest)
+	default:
+		t.reopen(at)
 	}
-	k.all.add(digest)
+	k.settled.add(digest)
 	k.count++
 	if k.held != nil {
 		k.held.add([]int64{seq})
@@ -107,8 +108,7 @@ func (r *Run) takeKnown(f *Feed) {
 	if k == nil {
 		return
 	}
-	r.foundFirst.merge(&k.first)
-	r.foundAll.merge(&k.all)
+	r.found.merge(&k.foundSums)
 	r.known += k.count
 	if k.held == nil {
 		return
@@ -137,8 +137,14 @@ func (w *worker) sortTexts() {
 	w.standing = 0
 	for i, place := range w.rawPlaces {
 		o := record(w.raw[i*size:][:size])
-		if i < standing && has(w.tables.seen, int64(place)-1) || i >= standing && w.sees(o) {
-			w.seen = append(w.seen, int32(i))
+		seen, twice := false, false
+		if i < standing {
+			seen, twice = has(w.tables.seen, int64(place)-1), has(w.tables.doubled, int64(place)-1)
+		} else {
+			seen, twice = w.sees(o)
+		}
+		if seen {
+			w.seen = append(w.seen, seenRecord{int32(i), twice})
 			continue
 		}
 		w.before, w.places = append(w.before, o...), append(w.places, place)
@@ -149,27 +155,29 @@ func (w *worker) sortTexts() {
 	w.rawStanding = standing
 }
 
-// sees reports whether a record of today was found for one that does not stand in a file
-// of records, or has been taken from there.
-func (w *worker) sees(o record) bool {
+// sees reports whether a record of today was found, or two, for one that does not stand
+// in a file of records, or has been taken from there.
+func (w *worker) sees(o record) (seen, twice bool) {
 	if !w.knowable(o) {
-		return false
+		return false, false
 	}
 	t, at := w.tables.place(o.text())
 	if at < 0 || !has(t.found, at) {
-		return false
+		return false, false
 	}
-	open := has(t.open, at)
-	w.first.add(o.text())
-	if !open {
-		w.settled.add(o.text())
-	}
-	return !open
+	return w.near.add(o.text(), t, at)
+}
+
+// seenRecord is a record of the last snapshot that one of today was found for.
+type seenRecord struct {
+	number int32 // in the partition
+	twice  bool  // there are two, which are the same
 }
 
 // takeSeen decides about the records that were found, once the groups are complete.
 func (w *worker) takeSeen() {
-	for _, i := range w.seen {
+	for _, s := range w.seen {
+		i := s.number
 		o := record(w.raw[int(i)*w.last.size:][:w.last.size])
 		if n := w.table[w.lookup(o)]; n != 0 && w.groups[n-1].valid > 0 {
 			t, at := w.tables.place(o.text())
@@ -177,8 +185,13 @@ func (w *worker) takeSeen() {
 			continue
 		}
 		w.sum.Unchanged++
+		count := int64(1)
+		if s.twice {
+			w.sum.Duplicate++
+			count = 2
+		}
 		if n := o.note(); n > 0 {
-			w.notes[n]++
+			w.notes[n] += count
 		}
 		w.place = w.rawPlaces[i]
 		w.carry(o, int(i) < w.rawStanding)
@@ -190,7 +203,7 @@ func (w *worker) takeSeen() {
 // never more than once, since then nothing but one text that is taken for another can
 // hide such a record.
 func (j *join) joinTexts(ctx context.Context) error {
-	sum, known, held, found := *j.sum, j.Run.known, j.held, j.foundAll
+	sum, known, held, settled := *j.sum, j.Run.known, j.held, j.found.settled
 	for opens := int64(0); ; {
 		if j.coarse == nil { // then places are known
 			if err := j.markSeen(ctx); err != nil {
@@ -218,7 +231,7 @@ func (j *join) joinTexts(ctx context.Context) error {
 		if err := j.anew(sum); err != nil {
 			return err
 		}
-		opens, j.Run.known, j.foundAll = j.tables.opens(), known, found
+		opens, j.Run.known, j.found.settled = j.tables.opens(), known, settled
 		j.held = newNumbers()
 		j.held.merge(held)
 		unusable, err := j.putAgain(ctx, nil)
@@ -239,24 +252,23 @@ var errChanged = errors.New("diff: the segment changed while it was read: record
 // alike reports whether the records that were taken as they were are those that the
 // last snapshot has. Where they are not, they are reopened.
 func (j *join) alike() bool {
-	found, sums := &j.foundFirst, j.tables.first
-	if j.again != nil {
-		found, sums = &j.foundAll, j.tables.settled
-	}
+	sums := j.tables.foundSums
 	for _, w := range j.crew {
-		if j.again != nil {
-			sums.merge(&w.settled)
-		} else {
-			sums.merge(&w.first)
-		}
+		sums.merge(&w.near)
 	}
-	for part, sum := range &sums {
-		if sum != found[part] {
+	alike := true
+	for part := range sums.first {
+		same := sums.settled[part] == j.found.settled[part]
+		if j.again == nil {
+			same = sums.first[part] == j.found.first[part] && sums.second[part] == j.found.second[part]
+		}
+		if !same {
+			alike = false
 			j.tables.far.reopenPart(part)
 			j.tables.near.reopenPart(part)
 		}
 	}
-	return sums == *found
+	return alike
 }
 
 // anew gives up what the join has found out, but for what the summary began with.

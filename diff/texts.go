@@ -21,6 +21,7 @@ type texts struct {
 	heads []uint32 // where each bucket begins, counted in digests; after the last one, where it ends
 	kept  []byte
 	found []uint64 // a bit for each: a record has it
+	twice []uint64 // a bit for each: two records have it
 	open  []uint64 // a bit for each: the records that have it are put
 	opens atomic.Int64
 }
@@ -47,7 +48,7 @@ func (s *textSums) merge(o *textSums) {
 }
 
 // textsSize is how many bytes it takes to know n texts.
-func textsSize(n int64, width int) int64 { return n*int64(width) + 4<<bucketBits(n) + n/4 + 64 }
+func textsSize(n int64, width int) int64 { return n*int64(width) + 4<<bucketBits(n) + n/2 + 64 }
 
 func bucketBits(n int64) uint { return uint(bits.Len64(uint64(n) / bucketTexts)) }
 
@@ -76,6 +77,7 @@ func newTexts(n int64, width int) *texts {
 		heads: make([]uint32, 1<<b+2),
 		kept:  make([]byte, int(n)*width+8-width),
 		found: make([]uint64, (n+63)/64),
+		twice: make([]uint64, (n+63)/64),
 		open:  make([]uint64, (n+63)/64),
 	}
 }
@@ -185,8 +187,39 @@ func (t *texts) reopenPart(part int) {
 type tables struct {
 	far, near *texts
 	seen      []uint64 // of the records in the file: bits of those that were found, and are not open
-	first     textSums // of those that were found, open or not
-	settled   textSums // of those that were found and are not open
+	doubled   []uint64 // of these, bits of those that were found twice
+	foundSums
+}
+
+// foundSums are those of records of the last snapshot that were found.
+type foundSums struct {
+	first   textSums // of all
+	second  textSums // of those that were found twice
+	settled textSums // of those that are not open, as often as they were found
+}
+
+// add counts a record whose text stands at a place among texts, and returns whether
+// it is not open, and was found twice.
+func (s *foundSums) add(digest uint64, t *texts, at int64) (settled, twice bool) {
+	s.first.add(digest)
+	twice = has(t.twice, at)
+	if twice {
+		s.second.add(digest)
+	}
+	if has(t.open, at) {
+		return false, false
+	}
+	s.settled.add(digest)
+	if twice {
+		s.settled.add(digest)
+	}
+	return true, twice
+}
+
+func (s *foundSums) merge(o *foundSums) {
+	s.first.merge(&o.first)
+	s.second.merge(&o.second)
+	s.settled.merge(&o.settled)
 }
 
 // find looks for digests in both, and returns which of the tables has each of them.
@@ -213,7 +246,7 @@ func (t *tables) opens() int64 { return t.far.opens.Load() + t.near.opens.Load()
 func (r *Run) know(ctx context.Context, width int) error {
 	t := &tables{near: newTexts(r.last.held, width), far: newTexts(0, width)}
 	if body := r.last.body; body != nil {
-		r.replaced, t.seen = make([]uint64, body.held/64+1), make([]uint64, body.held/64+1)
+		r.replaced, t.seen, t.doubled = make([]uint64, body.held/64+1), make([]uint64, body.held/64+1), make([]uint64, body.held/64+1)
 		t.far = newTexts(body.ending.texts, width)
 	}
 	if err := r.eachNear(ctx, t.near.count); err != nil {
@@ -284,7 +317,8 @@ func (r *Run) far(at uint32) bool {
 func (r *Run) markSeen(ctx context.Context) error {
 	t := r.tables
 	clear(t.seen)
-	t.first, t.settled = textSums{}, textSums{}
+	clear(t.doubled)
+	t.foundSums = foundSums{}
 	n := int64(0)
 	return r.eachFar(ctx, func(texts []byte) {
 		for ; len(texts) >= textBytes; texts = texts[textBytes:] {
@@ -293,11 +327,13 @@ func (r *Run) markSeen(ctx context.Context) error {
 				continue
 			}
 			if has(t.far.found, n) {
-				t.first.add(digest)
-				if !has(t.far.open, n) {
-					t.settled.add(digest)
-					place := at % maxPlaces
+				settled, twice := t.add(digest, t.far, n)
+				place := at % maxPlaces
+				if settled {
 					t.seen[place>>6] |= 1 << (place & 63)
+				}
+				if twice {
+					t.doubled[place>>6] |= 1 << (place & 63)
 				}
 			}
 			n++
