@@ -27,7 +27,7 @@ type space struct {
 
 // newSpace watches a plan over a segment with so many columns besides the key.
 func (j *job) newSpace(total int64, columns int) *space {
-	s := &space{job: j, total: total, each: 32, last: 34 + 4*int64(columns)}
+	s := &space{job: j, total: total, each: 32, last: 46 + 4*int64(columns)}
 	if j.dry { // then no snapshot is written
 		s.last = 0
 	}
