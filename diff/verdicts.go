@@ -6,21 +6,27 @@ import (
 )
 
 // Verdicts are held by record number, so that they come out in its order, in pages
-// that exist once one of their records has a verdict: two bytes for each record
-// there, or four for each verdict as long as these are few.
+// that exist once one of their records has a verdict: a bit for each that is new, and
+// for others two bytes for each record there, or four for each verdict as long as these
+// are few.
 const (
 	pageBits = 10
 	pageLen  = 1 << pageBits
-	pageFew  = pageLen / 4
+	pageFew  = pageLen / 16
 )
 
 // page holds the codes of some record numbers in a row.
 type page struct {
-	few []uint32 // place in the page, times 2^16, and code
-	all *[pageLen]uint16
+	isNew [pageLen / 64]uint64
+	few   []uint32 // place in the page, times 2^16, and code
+	all   *[pageLen]uint16
 }
 
 func (p *page) add(at int64, code uint16) {
+	if code == codeNew {
+		p.isNew[at>>6] |= 1 << (at & 63)
+		return
+	}
 	if p.all == nil && len(p.few) < pageFew {
 		p.few = append(p.few, uint32(at)<<16|uint32(code))
 		return
@@ -50,16 +56,19 @@ func (p *page) change(to func(uint16) uint16) {
 // each visits the codes in ascending order of their places, until visit returns false.
 func (p *page) each(visit func(at int64, code uint16) bool) bool {
 	slices.Sort(p.few)
-	for _, f := range p.few {
-		if !visit(int64(f>>16), uint16(f)) {
-			return false
+	few := p.few
+	for at := range int64(pageLen) {
+		code := uint16(0)
+		switch {
+		case has(p.isNew[:], at):
+			code = codeNew
+		case p.all != nil:
+			code = p.all[at]
+		case len(few) > 0 && int64(few[0]>>16) == at:
+			code, few = uint16(few[0]), few[1:]
 		}
-	}
-	if p.all != nil {
-		for at, code := range p.all {
-			if code != 0 && !visit(int64(at), code) {
-				return false
-			}
+		if code != 0 && !visit(at, code) {
+			return false
 		}
 	}
 	return true
