@@ -129,6 +129,8 @@ type worker struct {
 	first       textSums // as in tables, of records whose places are not known there
 	settled     textSums
 	notes       [maxNotes + 1]int64
+	taken       int64  // records of today that were taken as they were
+	takenSum    uint64 // of the digests of their texts
 }
 
 // removal says that there is no record of a key any more in the place that it has.
