@@ -158,6 +158,13 @@ func pair() (records, snapshot layout) {
 	return records, snapshot
 }
 
+// fit cuts blocks that were laid out for records of another size.
+func (l *layout) fit() {
+	for i, b := range l.blocks {
+		l.blocks[i].records = b.records[:len(b.records)/l.size()*l.size()]
+	}
+}
+
 // addTexts adds the texts of all records that can be known by them.
 func (l *layout) addTexts() {
 	place := uint32(0)
@@ -194,7 +201,7 @@ func (l *layout) change(file layout, key string, flags byte) {
 	}
 }
 
-// totals counts the records of a snapshot of two files.
+// over is the file of a snapshot that says what has changed in one with records.
 func (l layout) over(file layout) []byte {
 	gone := map[string]bool{}
 	all := map[string]byte{}
