@@ -16,7 +16,7 @@ import (
 // it are stale. The digests of the keys are held in memory, some 40 bytes for
 // each; of the snapshot only a block at a time.
 func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (marked int64, err error) {
-	err = s.rewrite(ctx, keys, func(rec record) bool {
+	err = s.rewrite(ctx, keys, false, func(rec record) bool {
 		rec[24] |= flagDue
 		marked++
 		return true
@@ -31,7 +31,7 @@ func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (mar
 // whether the destination has them, such as those that it was told to delete. It
 // returns how many of the keys the current snapshot has.
 func (s *Store) MarkUnconfirmed(ctx context.Context, keys iter.Seq2[[]byte, error]) (marked int64, err error) {
-	err = s.rewrite(ctx, keys, func(rec record) bool {
+	err = s.rewrite(ctx, keys, false, func(rec record) bool {
 		rec[24] |= flagDue | flagUnconfirmed
 		marked++
 		return true
@@ -52,7 +52,7 @@ func (s *Store) MarkReported(ctx context.Context, keys iter.Seq2[[]byte, error],
 	if most < 1 || most > MaxReports {
 		return 0, 0, fmt.Errorf("diff: MarkReported: %d times, 1 to %d are possible", most, MaxReports)
 	}
-	err = s.rewrite(ctx, keys, func(rec record) bool {
+	err = s.rewrite(ctx, keys, false, func(rec record) bool {
 		n := int(rec.flags()&reports) / report
 		if n >= most {
 			spent++
@@ -81,7 +81,7 @@ func (s *Store) Forget(ctx context.Context, keys iter.Seq2[[]byte, error]) (forg
 	if err := s.removeLeftovers(); err != nil {
 		return 0, err
 	}
-	err = s.rewrite(ctx, keys, func(record) bool {
+	err = s.rewrite(ctx, keys, true, func(record) bool {
 		forgotten++
 		return false
 	})
@@ -92,8 +92,9 @@ func (s *Store) Forget(ctx context.Context, keys iter.Seq2[[]byte, error]) (forg
 }
 
 // rewrite replaces the current snapshot by one in which the records with these
-// keys are as one leaves them, and those of which it returns false are missing.
-func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], one func(record) (keep bool)) error {
+// keys are as one leaves them, and those of which it returns false are missing. With
+// traces set, so is what its files still say of records that are not there any more.
+func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], traces bool, one func(record) (keep bool)) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], one 
 		return err
 	}
 	f := whole
-	if cur.body != nil {
+	if cur.body != nil && cur.ending.totals.records < maxPlaces {
 		f = apart
 	}
 	c, err := newCandidate(s, cur.id, f, snapshotID{}, cur.columns, cur.partitionBits, minMemory/4)
@@ -125,16 +126,20 @@ func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], one 
 	defer c.abort()
 	c.notes = cur.ending.notes
 	found := false
-	for {
+	var records []byte
+	var places []uint32
+	for p := range uint32(1) << cur.partitionBits {
 		if err := context.Cause(ctx); err != nil {
 			return fmt.Errorf("diff: %w", err)
 		}
-		p, records, err := cur.all()
-		if err != nil {
+		if records, places, _, err = cur.partition(records[:0], places[:0], p, cur.partitionBits); err != nil {
 			return err
 		}
-		if len(records) == 0 {
-			break
+		if traces {
+			cur.removed(func(k keyDigest, _ uint32) {
+				_, ok := wanted[k]
+				found = found || ok
+			})
 		}
 		kept, counted := records[:0], totals{}
 		for rec := range slices.Chunk(records, cur.size) {

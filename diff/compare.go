@@ -108,7 +108,7 @@ func (j *join) all(ctx context.Context) error {
 		return err
 	}
 	j.today.seal(j.bits)
-	j.form = j.formFor(max(old, j.today.count+j.Run.known))
+	j.form = j.formFor(old, j.today.count+j.Run.known)
 	if j.lean {
 		if err := j.putLean(ctx); err != nil {
 			return err
@@ -161,8 +161,9 @@ func (j *join) begin() (err error) {
 	return err
 }
 
-// formFor chooses what is written of a snapshot of about so many records.
-func (j *join) formFor(records int64) form {
+// formFor chooses what is written of a snapshot, when so many records are in the last
+// one and in this run.
+func (j *join) formFor(old, now int64) form {
 	most := int64(mostWhole)
 	if j.opts.tiny > 0 {
 		most = j.opts.tiny >> 8
@@ -171,7 +172,7 @@ func (j *join) formFor(records int64) form {
 	case j.last != nil && j.last.body != nil && j.same && j.coarse == nil && j.bits == j.last.partitionBits &&
 		j.last.held <= j.last.body.held/changesMost && j.last.runs < changesRuns:
 		return changed
-	case records > most && records < maxPlaces:
+	case max(old, now) > most && old+now < maxPlaces: // there are not more than both, whatever is kept
 		return apart
 	}
 	return whole

@@ -128,6 +128,8 @@ type worker struct {
 	seen        []seenRecord // those of raw
 	near        foundSums    // of records whose places tables do not know
 	notes       [maxNotes + 1]int64
+	taken       int64  // records of today that were taken as they were
+	takenSum    uint64 // of the digests of their texts
 }
 
 // removal says that there is no record of a key any more in the place that it has.

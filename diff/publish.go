@@ -53,16 +53,19 @@ func (s *Store) verify(ctx context.Context, id string) (published bool, err erro
 	if now == want {
 		return true, nil
 	}
-	r, err := s.open(stagedPrefix + id)
+	r, err := s.openAlone(stagedPrefix + id)
 	if err != nil {
 		return false, err
 	}
 	switch {
 	case r.id != want:
 		err = r.fail(damaged("it holds another snapshot"))
-	case r.base != now:
+	case r.base != now: // then its records may be gone
 		err = fmt.Errorf("diff: staged snapshot %s: %w", id, ErrStale)
-	case want != s.whole: // nobody else writes here as long as the lock is held
+	default:
+		err = r.openRecords(s.fs, s.path)
+	}
+	if err == nil && want != s.whole { // nobody else writes here as long as the lock is held
 		if err = r.drain(); err == nil { // a damaged one must not take the place of a good one
 			s.whole = want
 		}

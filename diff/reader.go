@@ -120,7 +120,7 @@ func (r *reader) openRecords(fsys vfs.FS, path func(name string) string) error {
 	body, err := openFile(fsys, name, path(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &StateError{Path: path(name), Err: fmt.Errorf("%w: the file with the records of %s is missing: %s", ErrDamaged, filepath.Base(r.path), wayOut(path(name)))}
+		return &StateError{Path: path(name), Err: fmt.Errorf("%w: the file with the records of %s is missing: %s", ErrDamaged, filepath.Base(r.path), wayOut(r.path))}
 	case err != nil:
 		return err
 	}
@@ -281,6 +281,9 @@ func (r *reader) standing(dst []byte, places []uint32, from int, first int64) ([
 		rec := record(dst[from+at*r.size:][:r.size])
 		if has(r.gone, int64(at)) {
 			continue
+		}
+		if int(rec.note()) > len(r.notes) {
+			return dst, places, r.fail(damaged("a record has a note that is not there"))
 		}
 		r.totals.add(rec.flags())
 		if to < from+at*r.size {

@@ -2,208 +2,327 @@ package diff_test
 
 import (
 	"bytes"
-	"cmp"
+	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/spliosync/spliosync/diff"
+	"github.com/spliosync/spliosync/internal/vfs"
 )
 
-// The file with the records is written anew when much has changed since, and after
-// thirty runs in any case, and the one before is removed.
-func TestRecordsAnew(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		changed int // new records each day, of 400
-		want    int // days on which the file is written, of 70
-	}{
-		{"nothing changes", 0, 3},  // day 1, 32 and 63
-		{"little changes", 1, 3},   // the same
-		{"much changes", 150, 35},  // more than a quarter on each second day
-		{"a lot changes", 399, 35}, // what a day finds decides about the next one
-	} {
+// many is a work whose snapshots are two files.
+var many = work{memory: tiny / 2}
+
+// recordsFile is the name of the file with the records of the current snapshot.
+func recordsFile(t *testing.T, dir string) string {
+	t.Helper()
+	l, ok := parse([]byte(tree(t, dir)["snapshot.current"]))
+	if !ok || l.body == [16]byte{} {
+		t.Fatal("the snapshot has no file with records")
+	}
+	return fmt.Sprintf("snapshot.records-%x", l.body)
+}
+
+// A run that is stale when it is staged says so, even though its records are gone.
+func TestStaleWithoutRecords(t *testing.T) {
+	for _, text := range []bool{false, true} {
+		w := many
+		w.text, w.lean = text, text
 		dir := t.TempDir()
-		s := open(t, dir, diff.Options{Key: goldKey, FS: quick{osFS(t, dir)}})
-		files := map[string]bool{}
-		for day := range 70 {
-			records := wide(400, "x")
-			for i := range c.changed {
-				records[i].cells[0] = fmt.Sprint(day)
-			}
-			r := begin(t, s, "a b", diff.RunOptions{Create: true}.Tiny(40<<10, 2))
-			put(t, r, records...)
-			compare(t, r)
-			publish(t, s, stage(t, r))
-			r.Close()
-			l, _ := parse([]byte(tree(t, dir)["snapshot.current"]))
-			name := fmt.Sprintf("snapshot.records-%x", l.body)
-			files[name] = true
-			if got := names(t, dir); len(got) != 3 || got[2] != name {
-				t.Fatalf("%s, day %d: %q, want %s", c.name, day, got, name)
-			}
-			if n := len(recordsOf(t, tree(t, dir), "snapshot.current")); n != 400 {
-				t.Fatalf("%s, day %d: %d records", c.name, day, n)
-			}
+		s := open(t, dir, diff.Options{FS: quick{osFS(t, dir)}})
+		w.deliver(t, s, wide(40, "old"))
+		r := begin(t, s, "a b", w.options().Tiny(w.memory, 2))
+		if err := w.putAll(r, append(wide(39, "old"), in{key: "key39", cells: []string{"new", "39"}})); err != nil {
+			t.Fatal(err)
 		}
-		if len(files) != c.want {
-			t.Errorf("%s: the records were written on %d of 70 days, want %d", c.name, len(files), c.want)
+		compare(t, r)
+		before := recordsFile(t, dir)
+		if n, err := s.MarkDue(t.Context(), keys("key1")); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		if recordsFile(t, dir) == before {
+			t.Fatal("the records are not written anew")
+		}
+		id := stage(t, r)
+		if err := s.Verify(t.Context(), id); !errors.Is(err, diff.ErrStale) {
+			t.Errorf("Verify: %v", err)
+		}
+		if err := s.Publish(t.Context(), id); !errors.Is(err, diff.ErrStale) {
+			t.Errorf("Publish: %v", err)
+		}
+		if err := s.Discard(id); err != nil {
+			t.Error(err)
 		}
 	}
 }
 
-// withTexts has records and their texts for a run by text.
-func withTexts(records []modelRecord) *again {
-	a := &again{records: make(map[int64]in), texts: make(map[int64][]byte)}
-	for _, r := range records {
-		a.records[r.seq], a.texts[r.seq] = r.in, textOf(r, 0)
+// A key that was gone before it is forgotten leaves nothing behind either.
+func TestForgetGone(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, diff.Options{Key: goldKey, FS: quick{osFS(t, dir)}})
+	records := wide(40, "old")
+	many.deliver(t, s, records)
+	file := recordsFile(t, dir)
+	many.deliver(t, s, slices.Concat(records[:7], records[8:]))
+	if recordsFile(t, dir) != file {
+		t.Fatal("the records were written anew")
 	}
-	return a
+	if n, err := s.MarkDue(t.Context(), keys("key7")); n != 0 || err != nil || recordsFile(t, dir) != file {
+		t.Errorf("a mark for nobody: %d, %v", n, err)
+	}
+	if n, err := s.Forget(t.Context(), keys("key7")); n != 0 || err != nil {
+		t.Errorf("forgotten %d, %v", n, err)
+	}
+	digest := newOracle(goldKey).record(records[7], 0, []string{"a", "b"})[:16]
+	for name, data := range tree(t, dir) {
+		if strings.Contains(data, string(digest)) {
+			t.Errorf("%s still knows the key", name)
+		}
+	}
+	if !holds(t, s, slices.Concat(records[:7], records[8:])...) {
+		t.Error("the others are not what they were")
+	}
+	files := fmt.Sprint(tree(t, dir))
+	if n, err := s.Forget(t.Context(), keys("key7")); n != 0 || err != nil || fmt.Sprint(tree(t, dir)) != files {
+		t.Errorf("once more: %d, %v, or the files are others", n, err)
+	}
 }
 
-// Days on which little changes, so that changes to a file of records pile up: keys come
-// and go and come back, and records become what they were before. A state in two files,
-// by text, is compared with one in one file.
-func TestRecordsOverDays(t *testing.T) {
+// replaces does something when a file with records is first opened.
+type replaces struct {
+	vfs.FS
+	meanwhile func()
+}
+
+func (r *replaces) OpenFile(name string, flag int) (vfs.File, error) {
+	if do := r.meanwhile; do != nil && strings.HasPrefix(name, "snapshot.records-") {
+		r.meanwhile = nil
+		do()
+	}
+	return r.FS.OpenFile(name, flag)
+}
+
+// Whoever only reads is not told of damage when the snapshot is replaced at the
+// same time.
+func TestReadWhileReplaced(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, diff.Options{FS: quick{osFS(t, dir)}})
+	many.deliver(t, s, wide(40, "old"))
+	fsys := &replaces{FS: osFS(t, dir)}
+	reader := open(t, dir, diff.Options{ReadOnly: true, FS: fsys})
+	fsys.meanwhile = func() { many.deliver(t, s, wide(40, "new")) } // changes that go into the same records
+	if !holds(t, reader, wide(40, "old")...) {
+		t.Error("the snapshot is not the one of before")
+	}
+	fsys.meanwhile = func() { many.deliver(t, s, wide(41, "newer")) }
+	if !holds(t, reader, wide(41, "newer")...) {
+		t.Error("the snapshot is not the one of after")
+	}
+	id := newRun(t, s, wide(3, "x")...)
+	staged := newRun(t, s, wide(41, "newer")...)
+	fsys.meanwhile = func() { publish(t, s, id) }
+	if _, err := reader.Lookup(t.Context(), staged, []byte("key1")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a candidate that is removed meanwhile: %v", err)
+	}
+}
+
+// pair is a small snapshot of two files, with texts, notes, and records of all
+// kinds that the second one can hold.
+func pair() (records, snapshot layout) {
+	o := newOracle(goldKey)
+	columns := []string{"a", "b"}
+	records = layout{bits: 1, columns: columns, scope: "acme/email", check: o.check}
+	copy(records.id[:], "golden, records.")
+	var recs [][]byte
+	for i := range 8 {
+		r := rec(fmt.Sprint("key", i), "1 2")
+		r.text, r.note = o.text("r", fmt.Sprint("the text of ", i)), byte(i%2)
+		recs = append(recs, o.record(r, []byte{0, unconfirmed, due}[i%3], columns))
+	}
+	for _, r := range recs {
+		records.add(r)
+	}
+	records.addTexts()
+	snapshot = records
+	copy(snapshot.id[:], "golden, changes.")
+	snapshot.body, snapshot.blocks, snapshot.texts, snapshot.notes = records.id, nil, nil, []string{"a note"}
+	snapshot.change(records, "key0", 0)
+	snapshot.change(records, "key3", 64)
+	more := o.record(rec("key8", "3 4"), 0, columns)
+	snapshot.add(le.AppendUint32(more, 0))
+	return records, snapshot
+}
+
+// fit cuts blocks that were laid out for records of another size.
+func (l *layout) fit() {
+	for i, b := range l.blocks {
+		l.blocks[i].records = b.records[:len(b.records)/l.size()*l.size()]
+	}
+}
+
+// addTexts adds the texts of all records that can be known by them.
+func (l *layout) addTexts() {
+	place := uint32(0)
+	var all [][]byte
+	for _, b := range l.blocks {
+		for r := range slices.Chunk(b.records, l.size()) {
+			if text := le.Uint64(r[25:]); text != 0 && r[24]&(due|noRow) == 0 {
+				at := place | uint32(r[24]&unconfirmed)<<30
+				if r[33] > 0 {
+					at |= 1 << 31
+				}
+				e := slices.Clone(r[25:33])
+				slices.Reverse(e)
+				all = append(all, le.AppendUint32(e, at))
+			}
+			place++
+		}
+	}
+	slices.SortFunc(all, bytes.Compare)
+	l.texts = slices.Concat(all...)
+}
+
+// change adds a record in place of one of a file.
+func (l *layout) change(file layout, key string, flags byte) {
+	place := uint32(1)
+	k := newOracle(goldKey).record(rec(key, "5 6"), flags, l.columns)
+	for _, b := range file.blocks {
+		for r := range slices.Chunk(b.records, file.size()) {
+			if bytes.Equal(r[:16], k[:16]) {
+				l.add(le.AppendUint32(k, place))
+			}
+			place++
+		}
+	}
+}
+
+// over is the file of a snapshot that says what has changed in one with records.
+func (l layout) over(file layout) []byte {
+	gone := map[string]bool{}
+	all := map[string]byte{}
+	for _, b := range l.blocks {
+		for r := range slices.Chunk(b.records, l.size()) {
+			gone[string(r[:16])] = true
+			if r[24]&64 == 0 {
+				all[string(r[:16])] = r[24]
+			}
+		}
+	}
+	for _, b := range file.blocks {
+		for r := range slices.Chunk(b.records, file.size()) {
+			if !gone[string(r[:16])] {
+				all[string(r[:16])] = r[24]
+			}
+		}
+	}
+	out := l.header()
+	for i := range l.blocks {
+		out = append(out, l.block(i)...)
+	}
+	out = append(out, l.textBlocks()...)
+	var u, d uint64
+	for _, flags := range all {
+		u += uint64(flags & unconfirmed)
+		d += uint64(flags & due / due)
+	}
+	return append(out, l.end(len(out), uint64(len(all)), u, d)...)
+}
+
+// pairFS is a directory that can only be read, with a snapshot of two files.
+func pairFS(records, snapshot []byte) memory {
+	r, _ := pair()
+	return memory{"snapshot.current": snapshot, fmt.Sprintf("snapshot.records-%x", r.id): records}
+}
+
+// Whatever byte is another, and wherever either file ends, whoever reads it says so:
+// of the texts behind the records only runs by text, and who reads all for others.
+func TestPairDamage(t *testing.T) {
 	t.Parallel()
-	seed := cmp.Or(*seedFlag, rand.Uint64())
-	rng := rand.New(rand.NewPCG(seed, 2))
-	back, again := 0, 0
-	for n := range 6 {
-		var stores [2]*diff.Store
-		var dirs [2]string
-		for i := range stores {
-			dirs[i] = t.TempDir()
-			stores[i] = open(t, dirs[i], diff.Options{Key: goldKey, FS: quick{osFS(t, dirs[i])}})
+	r, s := pair()
+	records, snapshot := r.bytes(), s.over(r)
+	texts := len(records) - len(r.end(0, 0, 0, 0)) - len(r.textBlocks())
+	name := fmt.Sprintf("snapshot.records-%x", r.id)
+	dir := t.TempDir()
+	fsys := quick{osFS(t, dir)}
+	id := fmt.Sprintf("%x", s.id)
+	read := func(records, snapshot []byte, marks bool) map[string]error {
+		s := open(t, "mem", diff.Options{Scope: "acme/email", Key: goldKey, ReadOnly: true, FS: pairFS(records, snapshot)})
+		_, lookup := s.Lookup(t.Context(), "", []byte("key1"))
+		errs := map[string]error{"a run": readAll(t.Context(), s, []string{"a", "b"}), "a lean run": readLean(t.Context(), s), "a run by text": readText(t.Context(), s), "Lookup": lookup}
+		if !marks {
+			return errs
 		}
-		const size = 400
-		value, there, left := make([]int, size), make([]bool, size), make([]bool, size)
-		for i := range there {
-			there[i] = rng.IntN(10) > 0
+		for n, data := range map[string][]byte{name: records, "snapshot.staged-" + id: snapshot} {
+			if err := os.WriteFile(filepath.Join(dir, n), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
-		for day := range 40 {
-			for range rng.IntN(6) {
-				i := rng.IntN(size)
-				if away := slices.Index(left, true); away >= 0 && rng.IntN(3) == 0 {
-					i = away
+		store, err := diff.Open(dir, diff.Options{Scope: "acme/email", Key: goldKey, FS: fsys}) // which has not read it
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs["Verify"] = store.Verify(t.Context(), id)
+		if err := os.Rename(filepath.Join(dir, "snapshot.staged-"+id), filepath.Join(dir, "snapshot.current")); err != nil {
+			t.Fatal(err)
+		}
+		_, errs["MarkDue"] = store.MarkDue(t.Context(), keys("nobody"))
+		_, errs["Forget"] = store.Forget(t.Context(), keys("nobody"))
+		if err := errors.Join(store.Close(), os.Remove(filepath.Join(dir, "snapshot.current"))); err != nil {
+			t.Fatal(err)
+		}
+		return errs
+	}
+	check := func(what string, errs map[string]error, path string, unseen ...string) {
+		t.Helper()
+		for who, err := range errs {
+			if slices.Contains(unseen, who) {
+				if err != nil {
+					t.Errorf("%s: %s: %v", what, who, err)
 				}
-				switch rng.IntN(3) {
-				case 0:
-					there[i] = !there[i]
-					if there[i] && left[i] {
-						back++
-					}
-					left[i] = !there[i]
-				default:
-					value[i] = rng.IntN(3)
-				}
+				continue
 			}
-			var records []modelRecord
-			add := func(i int, cell string) {
-				r := in{key: fmt.Sprint("key", i), cells: []string{cell, "x"}}
-				if i%37 == 36 && value[i] == 2 {
-					r.cells = nil
-				}
-				records = append(records, modelRecord{int64(len(records) + 1), r})
-			}
-			for _, i := range rng.Perm(size) {
-				if !there[i] {
-					continue
-				}
-				add(i, fmt.Sprint(value[i]))
-				if n%2 == 0 && rng.IntN(100) == 0 { // a duplicate, the same or not
-					add(i, fmt.Sprint(rng.IntN(2)*9+value[i]))
-				}
-			}
-			opts := diff.RunOptions{Create: n != 1, Duplicates: diff.DuplicatePolicy(n % 3), Keys: n == 3, Partial: rng.IntN(8) == 0, Noted: rng.IntN(8) == 0}
-			var outcome [2]string
-			var kept [2][][]byte
-			for i, s := range stores {
-				if rng.IntN(10) == 0 {
-					forgotten := keys(fmt.Sprint("key", day))
-					if _, err := s.Forget(t.Context(), forgotten); err != nil {
-						t.Fatal(err)
-					}
-					if _, err := stores[1-i].Forget(t.Context(), forgotten); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			for i, s := range stores {
-				o, a := opts, withTexts(records)
-				o.Rendering = "days"
-				if i == 0 {
-					o = o.Tiny(40<<10, 1+rng.IntN(3)).CutTexts(rng.IntN(3))
-					o.Again = a.put
-				}
-				r := begin(t, s, "a b", o)
-				a.run = r
-				if r.ByText() != (i == 0 && day > 0) {
-					t.Fatalf("day %d: by text: %v", day, r.ByText())
-				}
-				putTexts(t, rng, r, records, a)
-				outcome[i] = counts(compare(t, r)) + "\n" + changes(t, r, []string{"a", "b"})
-				again += a.again
-				id := stage(t, r)
-				kept[i] = recordsOf(t, tree(t, dirs[i]), "snapshot.staged-"+id)
-				publish(t, s, id)
-				r.Close()
-			}
-			if outcome[0] != outcome[1] {
-				t.Fatalf("-seed %d, case %d, day %d:\n%s\nwant\n%s", seed, n, day, outcome[0], outcome[1])
-			}
-			noteless := func(a, b []byte) bool { return bytes.Equal(a[:33], b[:33]) && bytes.Equal(a[34:], b[34:]) }
-			if !slices.EqualFunc(kept[0], kept[1], noteless) {
-				t.Fatalf("-seed %d, case %d, day %d: other records are kept, %d and %d", seed, n, day, len(kept[0]), len(kept[1]))
+			se, ok := errors.AsType[*diff.StateError](err)
+			if !ok || !errors.Is(err, diff.ErrDamaged) && !errors.Is(err, diff.ErrForeign) && !errors.Is(err, diff.ErrVersion) {
+				t.Errorf("%s: %s: %v", what, who, err)
+			} else if base := filepath.Base(se.Path); base != path && !(path == "snapshot.current" && base == "snapshot.staged-"+id) {
+				t.Errorf("%s: %s: the path is %s", what, who, se.Path)
 			}
 		}
 	}
-	if back < 20 || again < 20 {
-		t.Errorf("%d keys came back, and records were put again %d times", back, again)
-	}
-}
-
-// Two records that are the same are no reason to put them again; three are, and so is
-// another one with the key.
-func TestAgainForDuplicates(t *testing.T) {
-	ann, ben := rec("ann", "1 2"), rec("ben", "3 4")
-	for _, c := range []struct {
-		name   string
-		policy diff.DuplicatePolicy
-		keys   bool
-		in     []in
-		again  int
-		want   string
-	}{
-		{"none", diff.RejectDuplicates, false, []in{ann, ben}, 0, "read=2 unchanged=2 previous=2"},
-		{"two", diff.RejectDuplicates, false, []in{ann, ben, ann}, 0, "read=3 duplicate=1 unchanged=2 previous=2"},
-		{"two, and keys are wanted", diff.RejectDuplicates, true, []in{ann, ben, ann}, 1, "read=3 duplicate=1 unchanged=2 previous=2"},
-		{"three", diff.RejectDuplicates, false, []in{ann, ann, ben, ann}, 1, "read=4 duplicate=2 unchanged=2 previous=2"},
-		{"another one", diff.RejectDuplicates, false, []in{ann, ben, rec("ann", "1 x")}, 1, "read=3 conflicting=2 unchanged=1 previous=2"},
-		{"another one, later", diff.FirstWins, false, []in{ann, ben, rec("ann", "1 x")}, 1, "read=3 duplicate=1 unchanged=2 previous=2"},
-		{"another one, which counts", diff.LastWins, false, []in{ann, ben, rec("ann", "1 x")}, 1, "read=3 duplicate=1 unchanged=1 changed=1 previous=2 b=1"},
-		{"two, and another one", diff.LastWins, false, []in{ann, ann, rec("ann", "1 x"), ben}, 1, "read=4 duplicate=2 unchanged=1 changed=1 previous=2 b=1"},
-		{"one that is rejected", diff.RejectDuplicates, false, []in{ann, ben, bad("ann")}, 0, "read=3 rejected=1 unchanged=2 previous=2"},
-	} {
-		for _, memory := range []int64{0, 40 << 10} {
-			dir := t.TempDir()
-			s := open(t, dir, diff.Options{Key: goldKey, FS: quick{osFS(t, dir)}})
-			for day, records := range [][]in{{ann, ben}, c.in} {
-				var numbered []modelRecord
-				for i, r := range records {
-					numbered = append(numbered, modelRecord{int64(i + 1), r})
-				}
-				a := withTexts(numbered)
-				r := begin(t, s, "a b", diff.RunOptions{Create: true, Rendering: "r", Again: a.put, Duplicates: c.policy, Keys: c.keys}.Tiny(memory, 1))
-				a.run = r
-				putTexts(t, rand.New(rand.NewPCG(1, 2)), r, numbered, a)
-				if got := counts(compare(t, r)); day == 1 && (got != c.want || a.again != c.again) {
-					t.Errorf("%s: %s, put again %d times, want %s, %d times", c.name, got, a.again, c.want, c.again)
-				}
-				publish(t, s, stage(t, r))
-				r.Close()
-			}
+	all := []string{"a run", "a lean run", "a run by text", "Lookup", "Verify", "MarkDue", "Forget"}
+	untexted := slices.DeleteFunc(slices.Clone(all), func(who string) bool { return who == "a run by text" || who == "Verify" })
+	check("whole", read(records, snapshot, true), "", all...)
+	for i := range records {
+		b := slices.Clone(records)
+		b[i] ^= 1 << (i % 8)
+		if errs, what := read(b, snapshot, i%6 == 0), fmt.Sprintf("byte %d of the records", i); i >= texts && i < texts+len(r.textBlocks()) {
+			check(what, errs, name, untexted...)
+		} else {
+			check(what, errs, name)
 		}
+		check(fmt.Sprintf("records of %d bytes", i), read(records[:i], snapshot, i%16 == 0), name)
+	}
+	for i := range snapshot {
+		b := slices.Clone(snapshot)
+		b[i] ^= 1 << (i % 8)
+		check(fmt.Sprintf("byte %d of the changes", i), read(records, b, i%6 == 0), "snapshot.current")
+		check(fmt.Sprintf("changes of %d bytes", i), read(records, snapshot[:i], i%16 == 0), "snapshot.current")
+	}
+	older := r
+	older.id[0]++
+	for what, file := range map[string][]byte{"of another snapshot": older.bytes(), "missing": nil} {
+		errs := read(file, snapshot, file != nil)
+		if file == nil {
+			fsys := pairFS(nil, snapshot)
+			delete(fsys, name)
+			s := open(t, "mem", diff.Options{Scope: "acme/email", Key: goldKey, ReadOnly: true, FS: fsys})
+			errs = map[string]error{"a run": readAll(t.Context(), s, []string{"a", "b"}), "a run by text": readText(t.Context(), s)}
+		}
+		check(what, errs, name)
 	}
 }

@@ -142,8 +142,28 @@ func (s *Store) Close() error {
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
 
-// open opens a snapshot and checks that it belongs to this store.
+// open opens a snapshot, with its records, and checks that it belongs to this store.
 func (s *Store) open(name string) (*reader, error) {
+	r, err := s.openAlone(name)
+	for err == nil {
+		if err = r.openRecords(s.fs, s.path); err == nil {
+			return r, nil
+		}
+		err = errors.Join(err, r.close())
+		if !s.opts.ReadOnly { // nobody else writes here
+			break
+		}
+		next, again := s.openAlone(name) // who holds the lock may have replaced both files
+		if again == nil && next.id == r.id {
+			return nil, errors.Join(err, next.close())
+		}
+		r, err = next, again
+	}
+	return nil, err
+}
+
+// openAlone is open without the file that has the records.
+func (s *Store) openAlone(name string) (*reader, error) {
 	if s.fs == nil {
 		return nil, fs.ErrNotExist
 	}
@@ -155,9 +175,6 @@ func (s *Store) open(name string) (*reader, error) {
 		err = &StateError{s.path(name), fmt.Errorf("%w: it belongs to %q, not to %q", ErrForeign, r.scope, s.opts.Scope)}
 	} else if err = s.needKey(false); err == nil && s.dig.check != r.check {
 		err = &StateError{s.path(name), fmt.Errorf("%w: the snapshot was made with another one: bring that back, or %s", ErrKey, startAnew(s.dir))}
-	}
-	if err == nil {
-		err = r.openRecords(s.fs, s.path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.close())

@@ -180,8 +180,9 @@ func (w *worker) takeSeen() {
 		i := s.number
 		o := record(w.raw[int(i)*w.last.size:][:w.last.size])
 		if n := w.table[w.lookup(o)]; n != 0 && w.groups[n-1].valid > 0 {
-			t, at := w.tables.place(o.text())
-			t.reopen(at) // another record has its key
+			if t, at := w.tables.place(o.text()); at >= 0 { // otherwise it is not accounted for
+				t.reopen(at) // another record has its key
+			}
 			continue
 		}
 		w.sum.Unchanged++
@@ -190,6 +191,8 @@ func (w *worker) takeSeen() {
 			w.sum.Duplicate++
 			count = 2
 		}
+		w.taken += count
+		w.takenSum += uint64(count) * o.text()
 		if n := o.note(); n > 0 {
 			w.notes[n] += count
 		}
@@ -222,6 +225,9 @@ func (j *join) joinTexts(ctx context.Context) error {
 		}
 		alike := j.alike()
 		if alike && j.tables.opens() == opens {
+			if err := j.accounted(); err != nil {
+				return err
+			}
 			j.takeNotes()
 			return nil
 		}
@@ -269,6 +275,27 @@ func (j *join) alike() bool {
 		}
 	}
 	return alike
+}
+
+// accounted reports whether as many records were taken as they were as the last snapshot
+// has with their texts: the file of records may say that a text is that of another one.
+func (j *join) accounted() error {
+	known, sum := j.Run.known, uint64(0)
+	for _, s := range &j.found.settled {
+		sum += s
+	}
+	for _, w := range j.crew {
+		known -= w.taken
+		sum -= w.takenSum
+	}
+	if known == 0 && sum == 0 {
+		return nil
+	}
+	f := j.last
+	if f.body != nil {
+		f = f.body
+	}
+	return f.fail(damaged("its texts are not those of its records"))
 }
 
 // anew gives up what the join has found out, but for what the summary began with.
