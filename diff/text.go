@@ -157,7 +157,7 @@ func (w *worker) sees(o record) bool {
 	if at < 0 || !has(t.found, at) {
 		return false
 	}
-	open := has(t.open, at)
+	open := atomic.LoadUint64(&t.open[at>>6])>>(at&63)&1 == 1 // another worker may reopen it, and then all begins anew
 	w.first.add(o.text())
 	if !open {
 		w.settled.add(o.text())
