@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,7 +113,8 @@ func manyDays(t *testing.T, rng *rand.Rand) bool {
 			current[i] = lineOf(fmt.Sprint("k", i), rng.IntN(spread), 0, 0)
 		}
 	}
-	rendering := "r"
+	var rendering strings.Builder
+	rendering.WriteString("r")
 	small := []int64{tiny / 2, tiny, 64 << 10, 1 << 20}[rng.IntN(4)]
 	width := rng.IntN(4)
 	for day := range 4 + rng.IntN(12) {
@@ -154,7 +156,7 @@ func manyDays(t *testing.T, rng *rand.Rand) bool {
 			alterBoth(t, rng, stores, size)
 		}
 		if maybe(12) {
-			rendering += "r"
+			rendering.WriteString("r")
 		}
 		_, o := randomOptions(rng, size)
 		o.Refresh, o.Keys = o.Refresh && maybe(3), true
@@ -177,7 +179,7 @@ func manyDays(t *testing.T, rng *rand.Rand) bool {
 			}
 			opts := o.Tiny(memory, 1+rng.IntN(3))
 			if !without {
-				opts.Rendering = rendering
+				opts.Rendering = rendering.String()
 			}
 			var r *diff.Run
 			if i == 0 {
