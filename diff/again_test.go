@@ -483,7 +483,7 @@ func TestAgainIsTheSame(t *testing.T) {
 			holders := rng.IntN(2) == 0
 			for i, s := range stores {
 				memory := []int64{0, int64(size) << 4, 40 << 10}[rng.IntN(3)]
-				opts := o.Tiny(memory, 1+rng.IntN(4)).CutTexts(rng.IntN(3))
+				opts := o.Tiny(memory, 1+rng.IntN(4)).CutTexts([]int{0, 6, 13}[rng.IntN(3)])
 				opts.Keys, opts.Noted = holders, run == 4
 				a := &again{records: make(map[int64]in), feeds: 1 + rng.IntN(3)}
 				if modes[i] != "plain" {

@@ -7,10 +7,10 @@ func (o RunOptions) Tiny(memory int64, workers int) RunOptions {
 	return o
 }
 
-// CutTexts keeps so many bytes of a text digest, so that other texts are often taken
+// CutTexts keeps so many bits of a text digest, so that other texts are often taken
 // for one; 0 is as many as there is room for.
-func (o RunOptions) CutTexts(bytes int) RunOptions {
-	o.width = bytes
+func (o RunOptions) CutTexts(bits int) RunOptions {
+	o.width = bits
 	return o
 }
 

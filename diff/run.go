@@ -57,7 +57,7 @@ type RunOptions struct {
 	// rest is for known keys and for Compare, which joins as many partitions at once
 	// as it has room for. In a run by text, the texts of the last snapshot come first,
 	// 4 to 6 bytes for each, and may take seven eighths; when Memory is 0, they may
-	// take up to 192 MiB, which are 50 million. Besides, a run takes up to 256 KiB for
+	// take up to 200 MiB, which are 50 million. Besides, a run takes up to 256 KiB for
 	// each feed and each open file, some bytes for each record that calls for something,
 	// up to two for each record number where many do, a quarter of a byte more where it
 	// is to be put again, and up to half a percent of what is spilled. The smallest
@@ -108,7 +108,7 @@ type RunOptions struct {
 
 	workers int   // in place of GOMAXPROCS, for tests
 	tiny    int64 // in place of Memory, for tests
-	width   int   // in place of the bytes that are kept of a text digest, for tests
+	width   int   // in place of the bits that are kept of a text digest, for tests
 }
 
 // Run is one comparison. Put the records through any number of feeds, then call
@@ -128,7 +128,7 @@ type Run struct {
 	textKey  sipKey     // of text digests
 	byText   bool       // records may be taken by their text
 	tables   *tables    // those of the last snapshot, until Compare is over
-	replaced []uint64   // bits of the records in the file of these that do not stand there any more
+	replaced lazyBits   // bits of the records in the file of these that do not stand there any more
 	found    foundSums  // as in knower, of all feeds
 	known    int64      // records that were taken by their text
 	held     *numbers   // those of them that hold a key

@@ -73,7 +73,7 @@ func (f *Feed) Known(first int64, texts [][]byte, known []bool) error {
 func (f *Feed) knows(seq int64, digest uint64, t *texts, at int64) bool {
 	k := f.knower
 	if f.phase == puttingAgain {
-		if at < 0 || !has(t.open, at) {
+		if at < 0 || !t.open.has(at) {
 			return true
 		}
 		k.settled.remove(digest)
@@ -89,7 +89,7 @@ func (f *Feed) knows(seq int64, digest uint64, t *texts, at int64) bool {
 	switch word, bit := at>>6, uint64(1)<<(at&63); {
 	case atomic.OrUint64(&t.found[word], bit)&bit == 0:
 		k.first.add(digest)
-	case k.held == nil && atomic.OrUint64(&t.twice[word], bit)&bit == 0: // by its like, or another
+	case k.held == nil && !t.twice.set(at): // by its like, or another
 		k.second.add(digest)
 	default:
 		t.reopen(at)
@@ -139,7 +139,7 @@ func (w *worker) sortTexts() {
 		o := record(w.raw[i*size:][:size])
 		seen, twice := false, false
 		if i < standing {
-			seen, twice = has(w.tables.seen, int64(place)-1), has(w.tables.doubled, int64(place)-1)
+			seen, twice = has(w.tables.seen, int64(place)-1), w.tables.doubled.has(int64(place)-1)
 		} else {
 			seen, twice = w.sees(o)
 		}

@@ -17,22 +17,23 @@ import (
 // they are made of is put after all.
 type texts struct {
 	shift uint     // what is left of a digest is the number of its bucket
-	width int      // bytes that are kept of the others
+	width int      // bits that are kept of the others
 	heads []uint32 // where each bucket begins, counted in digests; after the last one, where it ends
 	kept  []byte
 	found []uint64 // a bit for each: a record has it
-	twice []uint64 // a bit for each: two records have it
-	open  []uint64 // a bit for each: the records that have it are put
+	twice lazyBits // a bit for each: two records have it
+	open  lazyBits // a bit for each: the records that have it are put
 	opens atomic.Int64
 }
 
 const (
-	bucketTexts = 8 // at most so many are in a bucket, on average
+	bucketTexts = 8 // at most so many are in a bucket, on average, and twice as many when memory is short
 	sumBits     = 12
-	mostWidth   = 5
-	leastWidth  = 3
+	mostWidth   = 40
+	leastWidth  = 24
+	widthStep   = 4
 	textBatch   = 64 // texts that are looked for together, so that memory answers them all at once
-	textMemory  = 192 << 20
+	textMemory  = 200 << 20
 )
 
 // textSums are sums of digests, by their first bits.
@@ -48,9 +49,17 @@ func (s *textSums) merge(o *textSums) {
 }
 
 // textsSize is how many bytes it takes to know n texts.
-func textsSize(n int64, width int) int64 { return n*int64(width) + 4<<bucketBits(n) + n/2 + 64 }
+func textsSize(n int64, width int) int64 {
+	return n*int64(width)/8 + 4<<bucketBits(n, width) + n/4 + 64
+}
 
-func bucketBits(n int64) uint { return uint(bits.Len64(uint64(n) / bucketTexts)) }
+func bucketBits(n int64, width int) uint {
+	each := uint64(bucketTexts)
+	if width < mostWidth {
+		each *= 2
+	}
+	return uint(bits.Len64(uint64(n) / each))
+}
 
 // textsFor returns how many bytes are to be kept of each of n digests, and how much of
 // the memory of a run is left beside them; none are kept when there is not enough of it.
@@ -60,7 +69,7 @@ func (r *Run) textsFor(n int64) (width int, left int64) {
 	if r.opts.Memory == 0 && r.opts.tiny == 0 {
 		most = textMemory
 	}
-	for width = mostWidth; width >= leastWidth; width-- {
+	for width = mostWidth; width >= leastWidth; width -= widthStep {
 		if size := textsSize(n, width); size <= most && n < 1<<32 {
 			return width, max(memory-size, memory/8)
 		}
@@ -70,22 +79,22 @@ func (r *Run) textsFor(n int64) (width int, left int64) {
 
 // newTexts makes room for n digests, which are counted first, and then added.
 func newTexts(n int64, width int) *texts {
-	b := bucketBits(n)
+	b := bucketBits(n, width)
 	return &texts{
 		shift: 64 - b,
 		width: width,
 		heads: make([]uint32, 1<<b+2),
-		kept:  make([]byte, int(n)*width+8-width),
+		kept:  make([]byte, int(n)*width/8+8),
 		found: make([]uint64, (n+63)/64),
-		twice: make([]uint64, (n+63)/64),
-		open:  make([]uint64, (n+63)/64),
+		twice: lazyBits{n: n},
+		open:  lazyBits{n: n},
 	}
 }
 
 func (t *texts) bucket(digest uint64) uint64 { return digest >> t.shift }
 
 // rest is what is kept of a digest.
-func (t *texts) rest(digest uint64) uint64 { return digest << (64 - t.shift) >> (64 - 8*t.width) }
+func (t *texts) rest(digest uint64) uint64 { return digest << (64 - t.shift) >> (64 - t.width) }
 
 // count counts a digest.
 func (t *texts) count(digest uint64) { t.heads[t.bucket(digest)+2]++ }
@@ -105,10 +114,9 @@ func (t *texts) add(digest uint64) {
 }
 
 func (t *texts) keep(digest uint64, at uint32) {
-	to, rest := t.kept[int(at)*t.width:][:t.width], t.rest(digest)
-	for i := range to {
-		to[i] = byte(rest >> (8 * i))
-	}
+	bit := int(at) * t.width
+	to := t.kept[bit>>3:]
+	binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(to)|t.rest(digest)<<(bit&7))
 }
 
 // next takes the digest number n, in ascending order, in place of count and add.
@@ -132,9 +140,10 @@ func (t *texts) one(digest uint64) int64 {
 
 // in looks for what is kept of a digest between two places.
 func (t *texts) in(from, to uint32, rest uint64) int64 {
-	mask := uint64(1)<<(8*t.width) - 1
+	mask := uint64(1)<<t.width - 1
 	for at := from; at < to; at++ {
-		if binary.LittleEndian.Uint64(t.kept[int(at)*t.width:])&mask == rest {
+		bit := int(at) * t.width
+		if binary.LittleEndian.Uint64(t.kept[bit>>3:])>>(bit&7)&mask == rest {
 			return int64(at)
 		}
 	}
@@ -156,7 +165,7 @@ func (t *texts) find(digests []uint64, p *places) {
 		p.from[i], p.to[i] = t.heads[b], t.heads[b+1]
 	}
 	for i := range digests { // so that none waits for the others
-		p.touched ^= t.kept[int(p.from[i])*t.width]
+		p.touched ^= t.kept[int(p.from[i])*t.width>>3]
 	}
 	for i, d := range digests {
 		p.at[i] = t.in(p.from[i], p.to[i], t.rest(d))
@@ -167,8 +176,7 @@ func has(set []uint64, at int64) bool { return set[at>>6]>>(at&63)&1 == 1 }
 
 // reopen has the records with a text put.
 func (t *texts) reopen(at int64) {
-	bit := uint64(1) << (at & 63)
-	if atomic.OrUint64(&t.open[at>>6], bit)&bit == 0 {
+	if !t.open.set(at) {
 		t.opens.Add(1)
 	}
 }
@@ -187,7 +195,7 @@ func (t *texts) reopenPart(part int) {
 type tables struct {
 	far, near *texts
 	seen      []uint64 // of the records in the file: bits of those that were found, and are not open
-	doubled   []uint64 // of these, bits of those that were found twice
+	doubled   lazyBits // of these, bits of those that were found twice
 	foundSums
 }
 
@@ -202,11 +210,11 @@ type foundSums struct {
 // it is not open, and was found twice.
 func (s *foundSums) add(digest uint64, t *texts, at int64) (settled, twice bool) {
 	s.first.add(digest)
-	twice = has(t.twice, at)
+	twice = t.twice.has(at)
 	if twice {
 		s.second.add(digest)
 	}
-	if has(t.open, at) {
+	if t.open.has(at) {
 		return false, false
 	}
 	s.settled.add(digest)
@@ -246,7 +254,7 @@ func (t *tables) opens() int64 { return t.far.opens.Load() + t.near.opens.Load()
 func (r *Run) know(ctx context.Context, width int) error {
 	t := &tables{near: newTexts(r.last.held, width), far: newTexts(0, width)}
 	if body := r.last.body; body != nil {
-		r.replaced, t.seen, t.doubled = make([]uint64, body.held/64+1), make([]uint64, body.held/64+1), make([]uint64, body.held/64+1)
+		r.replaced.n, t.seen, t.doubled.n = body.held, make([]uint64, body.held/64+1), body.held
 		t.far = newTexts(body.ending.texts, width)
 	}
 	if err := r.eachNear(ctx, t.near.count); err != nil {
@@ -289,7 +297,7 @@ func (r *Run) eachNear(ctx context.Context, visit func(digest uint64)) error {
 			case place >= 0 && place >= l.body.held:
 				return l.fail(damaged("it changes a record that is not there"))
 			case place >= 0:
-				r.replaced[place>>6] |= 1 << (place & 63)
+				r.replaced.set(place)
 			}
 			if rec.flags()&flagRemoved == 0 && r.knowable(rec) {
 				visit(rec.text())
@@ -310,14 +318,14 @@ func (r *Run) eachFar(ctx context.Context, visit func(texts []byte)) error {
 // far reports whether a record can be known by a text of the file with the records.
 func (r *Run) far(at uint32) bool {
 	place := at % maxPlaces
-	return !has(r.replaced, int64(place)) && (at < maxPlaces || (at&textNoted == 0 || !r.opts.Noted) && (at&textUnconfirmed == 0 || !r.confirms()))
+	return !r.replaced.has(int64(place)) && (at < maxPlaces || (at&textNoted == 0 || !r.opts.Noted) && (at&textUnconfirmed == 0 || !r.confirms()))
 }
 
 // markSeen finds the records of the file whose texts were found.
 func (r *Run) markSeen(ctx context.Context) error {
 	t := r.tables
 	clear(t.seen)
-	clear(t.doubled)
+	t.doubled.clear()
 	t.foundSums = foundSums{}
 	n := int64(0)
 	return r.eachFar(ctx, func(texts []byte) {
@@ -333,7 +341,7 @@ func (r *Run) markSeen(ctx context.Context) error {
 					t.seen[place>>6] |= 1 << (place & 63)
 				}
 				if twice {
-					t.doubled[place>>6] |= 1 << (place & 63)
+					t.doubled.set(int64(place))
 				}
 			}
 			n++
