@@ -58,6 +58,11 @@ func TestFirstRun(t *testing.T) {
 		{"CR LF", "so are their ends", func(a *splio.Activation) { a.Format = splio.Format{CRLF: true, OpenEnd: true} }, people(ann, bob, ann), "1 1 2"},
 		{"lines", "what goes makes room in a full file", func(a *splio.Activation) { a.Format.MaxLines = 3 }, people(ann, ann, bob, cyd, cyd), "1 2 3 1 4 2 5"},
 		{"bytes", "the same for bytes", func(a *splio.Activation) { a.Format.MaxBytes = 80 }, people(ann, ann, bob, cyd), "1 2 1 3 2 4"},
+		{"line breaks", "a field in quotes goes over two lines, and its cell does not", nil, people(ann, "bob@example.net,\"B\nob\",Ray", "cyd@example.net,\"C\r\n\"\"yd\",Fox", ann), "1 1 2"},
+		{"conflicts in parts", "all of a file goes, and both ends of others", func(a *splio.Activation) { a.Format.MaxLines = 3 },
+			people("ann@example.net,Ann,Day", bob, ann, "ann@example.net,Ann,Fay", "nobody,Ann,Lee", cyd, ann), "1 2 3 1 4 2 3"},
+		{"parts with an open end", "the last line of each ends with its file", func(a *splio.Activation) { a.Format = splio.Format{MaxBytes: 80, CRLF: true, OpenEnd: true} },
+			people(ann, bob, ann, cyd), "1 2 1 3 2 4"},
 		{"lists", "new contacts join lists", func(a *splio.Activation) { a.Subscribe = []int{3, 5} }, people(ann, bob, ann), "1 1 2"},
 		{"creating", "new contacts have a sub-sequence of their own", func(a *splio.Activation) { a.Destination.Creating = "new" }, people(ann, bob), "1"},
 		{"wide", "a line of more than a block", func(a *splio.Activation) {

@@ -1,6 +1,9 @@
 package splio
 
 import (
+	"io/fs"
+	"runtime/debug"
+
 	"github.com/spliosync/spliosync/diff"
 	"github.com/spliosync/spliosync/internal/vfs"
 )
@@ -22,4 +25,9 @@ func Merge(c map[Need]int64, most int) (map[Need]diff.Columns, int64) { return m
 func Usually(all []RunRecord) (runs int, read, changed int64) {
 	u := usually(all)
 	return u.runs, u.read, u.changed
+}
+
+// BuildOf names a build, see buildOf.
+func BuildOf(version string, info *debug.BuildInfo, program func() (fs.FileInfo, error)) string {
+	return buildOf(version, info, program)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"runtime"
@@ -53,12 +54,25 @@ func (j *job) textRendering(mapper *mapping.Mapper, src mapping.Source, renderin
 }
 
 // build names what comes with a build and has a part in rendering: this module, and
-// the tables of characters and languages.
+// the tables of characters and languages. It is "" when that can not be told.
 func build() string {
+	info, _ := debug.ReadBuildInfo()
+	return buildOf(runtime.Version(), info, func() (fs.FileInfo, error) {
+		path, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		return os.Stat(path)
+	})
+}
+
+// buildOf is build for a version of Go, what the program was built of, nil when that
+// is not known, and its file.
+func buildOf(version string, info *debug.BuildInfo, program func() (fs.FileInfo, error)) string {
 	const own = "github.com/spliosync/spliosync"
-	parts, known, unknown := []string{runtime.Version()}, false, false
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, m := range append(info.Deps, &info.Main) {
+	parts, known, unknown := []string{version}, false, false
+	if info != nil {
+		for _, m := range append(slices.Clone(info.Deps), &info.Main) {
 			if m.Path != own && m.Path != "golang.org/x/text" {
 				continue
 			}
@@ -74,11 +88,7 @@ func build() string {
 		return strings.Join(parts, " ")
 	}
 	// What somebody is at work on may have any name: it is another one with each build.
-	path, err := os.Executable()
-	if err != nil {
-		return ""
-	}
-	file, err := os.Stat(path)
+	file, err := program()
 	if err != nil {
 		return ""
 	}
