@@ -169,7 +169,7 @@ func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], trac
 	if err := s.fs.SyncDir("."); err != nil {
 		return fmt.Errorf("diff: write %s: %w", s.path(currentName), err)
 	}
-	return nil
+	return s.removeUnused()
 }
 
 // eachKey visits the digests of a sequence of keys.

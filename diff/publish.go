@@ -122,7 +122,8 @@ func (s *Store) stale(name, current string) (bool, error) {
 	return h.base.String() != current && h.scope == s.opts.Scope && h.check == s.dig.check, nil
 }
 
-// Discard removes a staged snapshot. One that does not exist is no error.
+// Discard removes a staged snapshot, and records that no other one needs. One that does
+// not exist is no error.
 func (s *Store) Discard(id string) error {
 	if err := s.writable(); err != nil {
 		return err
@@ -130,5 +131,8 @@ func (s *Store) Discard(id string) error {
 	if _, ok := parseID(id); !ok {
 		return fmt.Errorf("diff: %q is not the id of a snapshot", id)
 	}
-	return s.remove(stagedPrefix + id)
+	if err := s.remove(stagedPrefix + id); err != nil {
+		return err
+	}
+	return s.removeUnused()
 }
