@@ -45,6 +45,7 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	found := &tally{counts: make(map[RejectionCount]int64), each: j.OnRejection}
 	var run Comparison
 	var seg rows
+	var again *tally // of records that were put again, the last time
 	run, err = j.begin(ctx, mapper, src, diff.RunOptions{
 		Create:      j.Insert,
 		Known:       knownKeys(mapper, j.Known),
@@ -57,7 +58,8 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 		Noted:       j.OnRejection != nil,
 		Again: func(ctx context.Context, numbers iter.Seq[int64]) (err error) {
 			if texts, ok := run.(textComparison); ok && texts.ByText() {
-				seg, err = (&rereader{job: j, mapper: mapper, src: src.(chunk.Source)}).putAgain(ctx, seg, run, found)
+				again = &tally{counts: make(map[RejectionCount]int64), each: j.OnRejection}
+				seg, err = (&rereader{job: j, mapper: mapper, src: src.(chunk.Source)}).putAgain(ctx, seg, run, again)
 				return err
 			}
 			feed := run.Feed()
@@ -82,6 +84,9 @@ func (j *job) plan(ctx context.Context, mapper *mapping.Mapper, src mapping.Sour
 	summary, err := run.Compare(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if again != nil {
+		found.merge(again)
 	}
 	if err := found.addNotes(summary.Notes); err != nil {
 		return nil, err

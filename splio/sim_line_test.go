@@ -71,7 +71,7 @@ func (c caller) next(what string) (f simFault) {
 }
 
 func (c caller) Put(ctx context.Context, name, temp string, body *io.SectionReader) error {
-	if c.dead {
+	if c.dead.Load() {
 		return errKilled
 	}
 	c.puts++
@@ -86,7 +86,7 @@ func (c caller) Put(ctx context.Context, name, temp string, body *io.SectionRead
 	kill := strings.HasPrefix(f.Kind, "kill") || strings.HasPrefix(f.Kind, "cut")
 	gone := func() error {
 		if kill {
-			c.dead = true
+			c.dead.Store(true)
 			return errKilled
 		}
 		return errLine
@@ -138,13 +138,13 @@ func (c caller) Put(ctx context.Context, name, temp string, body *io.SectionRead
 }
 
 func (c caller) Size(ctx context.Context, name string) (int64, error) {
-	if c.dead {
+	if c.dead.Load() {
 		return 0, errKilled
 	}
 	f := c.next("size " + name)
 	switch f.Kind {
 	case "kill", "cut", "kill torn", "cut torn", "kill late", "cut late":
-		c.dead = true
+		c.dead.Store(true)
 		return 0, errKilled
 	case "fail", "torn", "late":
 		return 0, errLine

@@ -479,7 +479,7 @@ func balanced(r *splio.Report) error {
 func (s *simulation) excused(p *process, err error) error {
 	if err == nil {
 		last := p.hits[max(0, len(p.hits)-1):]
-		if p.hit > 0 || p.dead && !strings.HasPrefix(last[0], "closefs") { // after it there is nothing to do
+		if p.hit > 0 || p.dead.Load() && !strings.HasPrefix(last[0], "closefs") { // after it there is nothing to do
 			return fmt.Errorf("no error, though %q", p.hits)
 		}
 		return nil

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/spliosync/spliosync/internal/vfs"
 )
@@ -126,12 +127,13 @@ type process struct {
 	disk   *simDisk
 	line   *simLine
 	step   *simStep
+	io     sync.Mutex // one operation on the disk at a time
 	mu     sync.Mutex
 	ops    int // on the disk
 	calls  int // of the line
 	puts   int
 	sent   string // by the last Put, if it ended well
-	dead   bool
+	dead   atomic.Bool
 	hits   []string // faults that were met
 	hit    int      // of them, those that a success may not pass over
 	cancel context.CancelCauseFunc
@@ -143,7 +145,7 @@ type process struct {
 func (p *process) on(op, name string) (f simFault, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.dead {
+	if p.dead.Load() {
 		return simFault{}, &fs.PathError{Op: op, Path: name, Err: errKilled}
 	}
 	n := p.ops
@@ -164,7 +166,7 @@ func (p *process) on(op, name string) (f simFault, err error) {
 			p.cancel(errCancelled)
 			continue
 		case "kill", "cut", "kill late", "kill torn", "cut late", "cut torn":
-			p.dead = true
+			p.dead.Store(true)
 			return f, &fs.PathError{Op: op, Path: name, Err: errKilled}
 		}
 		if op == "sync" || op == "rename" || op == "syncdir" || op == "write" {
@@ -202,6 +204,8 @@ func plainName(name string) string {
 type simFS struct{ *process }
 
 func (p simFS) OpenFile(name string, flag int) (_ vfs.File, err error) {
+	p.io.Lock()
+	defer p.io.Unlock()
 	var node *inode
 	err = p.do("open", name, func() error {
 		node = p.disk.names[name]
@@ -226,7 +230,9 @@ func (p simFS) OpenFile(name string, flag int) (_ vfs.File, err error) {
 }
 
 func (p simFS) Rename(from, to string) error {
-	if from == "outbox/manifest" && !p.dead {
+	p.io.Lock()
+	defer p.io.Unlock()
+	if from == "outbox/manifest" && !p.dead.Load() {
 		p.line.wrong = errors.Join(p.line.wrong, p.disk.ended())
 	}
 	if p.sent != "" && strings.HasPrefix(from, "snapshot.staged-") { // published: all was ticked off before
@@ -243,7 +249,9 @@ func (p simFS) Rename(from, to string) error {
 }
 
 func (p simFS) Remove(name string) error {
-	if name == "outbox/manifest" && !p.dead {
+	p.io.Lock()
+	defer p.io.Unlock()
+	if name == "outbox/manifest" && !p.dead.Load() {
 		p.line.wrong = errors.Join(p.line.wrong, p.disk.ended())
 	}
 	return p.do("remove", name, func() error {
@@ -260,6 +268,8 @@ func (p simFS) Remove(name string) error {
 }
 
 func (p simFS) Mkdir(name string) error {
+	p.io.Lock()
+	defer p.io.Unlock()
 	return p.do("mkdir", name, func() error {
 		if p.disk.names[name] == nil {
 			p.disk.change("", name, &inode{dir: true})
@@ -280,6 +290,8 @@ func (d *simDisk) list(dir string) (names []string) {
 }
 
 func (p simFS) ReadDir(name string) (names []string, err error) {
+	p.io.Lock()
+	defer p.io.Unlock()
 	err = p.do("readdir", name, func() error {
 		if node := p.disk.names[name]; node == nil || !node.dir {
 			return &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
@@ -294,6 +306,8 @@ func (p simFS) ReadDir(name string) (names []string, err error) {
 }
 
 func (p simFS) SyncDir(name string) error {
+	p.io.Lock()
+	defer p.io.Unlock()
 	return p.do("syncdir", name, func() error {
 		if p.disk.names[name] == nil {
 			return &fs.PathError{Op: "syncdir", Path: name, Err: fs.ErrNotExist}
@@ -306,6 +320,8 @@ func (p simFS) SyncDir(name string) error {
 func (simFS) Free() (int64, error) { return 0, errors.ErrUnsupported }
 
 func (p simFS) Lock(name string) (vfs.Lock, error) {
+	p.io.Lock()
+	defer p.io.Unlock()
 	err := p.do("lock", name, func() error {
 		if p.disk.locks[name] != nil {
 			return vfs.ErrLocked
@@ -336,6 +352,8 @@ type simLock struct {
 func (l *simLock) Note(string) error { return l.do("note", l.name, func() error { return nil }) }
 
 func (l *simLock) Close() error {
+	l.io.Lock()
+	defer l.io.Unlock()
 	l.open--
 	delete(l.disk.locks, l.name)
 	return l.do("unlock", l.name, func() error { return nil })
@@ -350,6 +368,8 @@ type simFile struct {
 }
 
 func (f *simFile) Read(b []byte) (n int, err error) {
+	f.io.Lock()
+	defer f.io.Unlock()
 	err = f.do("read", f.name, func() error {
 		if n = copy(b, f.node.data[f.at:]); n == 0 {
 			return io.EOF
@@ -361,6 +381,8 @@ func (f *simFile) Read(b []byte) (n int, err error) {
 }
 
 func (f *simFile) ReadAt(b []byte, off int64) (n int, err error) {
+	f.io.Lock()
+	defer f.io.Unlock()
 	err = f.do("readat", f.name, func() error {
 		n = copy(b, f.node.data[min(int(off), len(f.node.data)):])
 		if n < len(b) {
@@ -372,6 +394,8 @@ func (f *simFile) ReadAt(b []byte, off int64) (n int, err error) {
 }
 
 func (f *simFile) Write(b []byte) (int, error) {
+	f.io.Lock()
+	defer f.io.Unlock()
 	fault, err := f.on("write", f.name)
 	n := len(b)
 	switch {
@@ -386,15 +410,21 @@ func (f *simFile) Write(b []byte) (int, error) {
 }
 
 func (f *simFile) Sync() error {
+	f.io.Lock()
+	defer f.io.Unlock()
 	return f.do("sync", f.name, func() error { f.node.synced = len(f.node.data); return nil })
 }
 
 func (f *simFile) Size() (n int64, err error) {
+	f.io.Lock()
+	defer f.io.Unlock()
 	err = f.do("size", f.name, func() error { n = int64(len(f.node.data)); return nil })
 	return n, err
 }
 
 func (f *simFile) Close() error {
+	f.io.Lock()
+	defer f.io.Unlock()
 	if !f.shut {
 		f.shut = true
 		f.open--
