@@ -12,8 +12,7 @@ import "encoding/binary"
 //	 .  .  column digests
 //
 // In a lean run there are no column digests, and a record that is put again has
-// another entry, with them. In a run by text, the text digest stands in the place
-// of that of the cells, and nothing follows.
+// another entry, with them.
 type entry []byte
 
 const (

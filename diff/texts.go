@@ -65,13 +65,13 @@ func bucketBits(n int64, width int) uint {
 // the memory of a run is left beside them; none are kept when there is not enough of it.
 func (r *Run) textsFor(n int64) (width int, left int64) {
 	memory := r.memory()
-	most := memory - memory/8
+	most, least := memory-memory/8, memory/8
 	if r.opts.Memory == 0 && r.opts.tiny == 0 {
-		most = textMemory
+		most, least = textMemory, memory/2
 	}
 	for width = mostWidth; width >= leastWidth; width -= widthStep {
 		if size := textsSize(n, width); size <= most && n < 1<<32 {
-			return width, max(memory-size, memory/8)
+			return width, max(memory-size, least)
 		}
 	}
 	return 0, memory
