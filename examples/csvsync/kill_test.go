@@ -260,6 +260,21 @@ var (
 	killSeed = flag.Uint64("killseed", 0, "the seed of TestKilledOften, 0 for a random one")
 )
 
+// runOrKill runs a program, kills it after a time unless that is 0, and reports whether that came first.
+func runOrKill(t *testing.T, limit time.Duration, program string, args ...string) (killed bool, err error) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if limit > 0 {
+		stop := time.AfterFunc(limit, func() { _ = cmd.Process.Kill() })
+		defer stop.Stop()
+	}
+	err = cmd.Wait()
+	return cmd.ProcessState.ExitCode() < 0, err // by the signal
+}
+
 // Killed again and again at random moments of a short run, over a segment that changes every day: whenever a run comes to
 // its end, the destination has what the segment says.
 func TestKilledOften(t *testing.T) {
@@ -285,17 +300,12 @@ func TestKilledOften(t *testing.T) {
 		b.setSegment(lines...)
 		args := b.args("-insert", "-now="+start.AddDate(0, 0, day).Format(time.RFC3339))
 		begin := time.Now()
-		cmd := exec.Command(program, args...)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+		limit := time.Duration(0) // the first run tells how long one takes
+		if day > 0 {
+			limit = time.Duration(r.Int64N(int64(longest * 2)))
 		}
-		stop := time.AfterFunc(time.Hour, func() { _ = cmd.Process.Kill() })
-		if day > 0 { // the first run tells how long one takes
-			stop.Reset(time.Duration(r.Int64N(int64(longest * 2))))
-		}
-		err := cmd.Wait()
-		stop.Stop()
-		if cmd.ProcessState.ExitCode() < 0 { // by the signal
+		gone, err := runOrKill(t, limit, program, args...)
+		if gone {
 			killed++
 			continue
 		}

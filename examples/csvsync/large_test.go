@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -37,17 +36,12 @@ func TestKilledLarge(t *testing.T) {
 		}
 		b.setSegment(lines...)
 		begin := time.Now()
-		cmd := exec.Command(program, b.args("-insert", "-brake=changed=off,column-changed=off,rows=off", "-now="+start.AddDate(0, 0, day).Format(time.RFC3339))...)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+		limit := time.Duration(0) // the first run tells how long one takes
+		if day > 0 {
+			limit = time.Duration(r.Int64N(int64(longest * 3 / 2)))
 		}
-		stop := time.AfterFunc(time.Hour, func() { _ = cmd.Process.Kill() })
-		if day > 0 { // the first run tells how long one takes
-			stop.Reset(time.Duration(r.Int64N(int64(longest * 3 / 2))))
-		}
-		err := cmd.Wait()
-		stop.Stop()
-		if cmd.ProcessState.ExitCode() < 0 { // by the signal
+		gone, err := runOrKill(t, limit, program, b.args("-insert", "-brake=changed=off,column-changed=off,rows=off", "-now="+start.AddDate(0, 0, day).Format(time.RFC3339))...)
+		if gone {
 			killed++
 			continue
 		}
