@@ -192,7 +192,7 @@
 // # Runs by text
 //
 // A run that is [Run.ByText] holds the texts of the last snapshot in memory, some 5 or
-// 6 bytes for each: the first bits of a digest say where it is, and 3 to 5 bytes of the
+// 6 bytes for each: the first bits of a digest say where it is, and 4 or 5 bytes of the
 // rest are kept there. A record whose text is found is taken as it was: neither its key
 // nor its cells are looked at. That is right unless one text was taken for another, or
 // another record has the same key. The first is found out because the whole digests of

@@ -56,8 +56,8 @@ type RunOptions struct {
 	// digests of records that are put, which go to a temporary file beyond that; the
 	// rest is for known keys and for Compare, which joins as many partitions at once
 	// as it has room for. In a run by text, the texts of the last snapshot come first,
-	// 4 to 6 bytes for each, and may take seven eighths; when Memory is 0, they may
-	// take up to 200 MiB, which are 50 million. Besides, a run takes up to 256 KiB for
+	// 5 or 6 bytes for each, and may take seven eighths; when Memory is 0, they may
+	// take up to 100 MiB, which are 20 million. Besides, a run takes up to 256 KiB for
 	// each feed and each open file, some bytes for each record that calls for something,
 	// up to two for each record number where many do, a quarter of a byte more where it
 	// is to be put again, and up to half a percent of what is spilled. The smallest

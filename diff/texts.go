@@ -30,10 +30,10 @@ const (
 	bucketTexts = 8 // at most so many are in a bucket, on average, and twice as many when memory is short
 	sumBits     = 12
 	mostWidth   = 40
-	leastWidth  = 24
+	leastWidth  = 32
 	widthStep   = 4
 	textBatch   = 64 // texts that are looked for together, so that memory answers them all at once
-	textMemory  = 200 << 20
+	textMemory  = 100 << 20
 )
 
 // textSums are sums of digests, by their first bits.

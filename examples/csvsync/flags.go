@@ -73,7 +73,7 @@ func (o *options) segmentFlags(f *flag.FlagSet) {
 	f.BoolVar(&o.lazyQuotes, "lazy-quotes", false, "take a quote inside a field of the segment for what it is, instead of rejecting the line")
 	f.BoolVar(&o.partial, "partial", false, "the segment is only a part: contacts that are not in it have not left")
 	f.StringVar(&o.duplicates, "duplicates", "reject", "what becomes of rows with one key that differ: reject all, or take the first or last: `policy`")
-	f.IntVar(&o.memory, "memory", 0, "memory for the comparison, in `MiB`, at least 16; what needs more goes to temporary files in the state (default 64, and 6 bytes for each contact up to 200)")
+	f.IntVar(&o.memory, "memory", 0, "memory for the comparison, in `MiB`, at least 16; what needs more goes to temporary files in the state (default 64, and 6 bytes for each contact up to 100)")
 }
 
 func (o *options) sentFlags(f *flag.FlagSet) {
