@@ -226,6 +226,9 @@ func (w *worker) load(ctx context.Context) (p uint32, more bool, err error) {
 			w.last.removed(func(k keyDigest, place uint32) { w.removed = append(w.removed, removal{k, place}) })
 		}
 	}
+	if err != nil {
+		w.ahead = 1 << w.bits // what follows would only be said to be damaged as well
+	}
 	return p, true, err
 }
 
