@@ -119,7 +119,7 @@ func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], trac
 	if cur.body != nil && cur.ending.totals.records < maxPlaces {
 		f = apart
 	}
-	c, err := newCandidate(s, cur.id, f, snapshotID{}, cur.columns, cur.partitionBits, minMemory/4)
+	c, err := newCandidate(s, cur.id, f, header{partitionBits: cur.partitionBits, rendering: cur.rendering, columns: cur.columns}, minMemory/4)
 	if err != nil {
 		return err
 	}

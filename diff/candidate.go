@@ -35,11 +35,12 @@ const (
 )
 
 // newCandidate begins a snapshot in place of another one, whose id is zero for none.
-// Records are the file that has them when only the changes are written. Memory is how
-// many bytes of texts are held.
-func newCandidate(s *Store, base snapshotID, f form, records snapshotID, columns []string, bits uint8, memory int64) (*candidate, error) {
-	c := &candidate{store: s, form: f}
-	c.head = header{partitionBits: bits, base: base, body: records, check: s.dig.check, scope: s.opts.Scope, columns: columns}
+// What else is given of its header is the partition bits, the columns, the rendering, and
+// the file with the records when only the changes are written. Memory is how many bytes of
+// texts are held.
+func newCandidate(s *Store, base snapshotID, f form, h header, memory int64) (*candidate, error) {
+	c := &candidate{store: s, form: f, head: h}
+	c.head.base, c.head.check, c.head.scope = base, s.dig.check, s.opts.Scope
 	rand.Read(c.head.id[:])
 	first := c.head
 	if f == apart {

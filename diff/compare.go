@@ -151,12 +151,12 @@ func (j *join) begin() (err error) {
 	if j.store.opts.ReadOnly {
 		return nil
 	}
-	var records snapshotID
+	h := header{partitionBits: j.bits, rendering: j.rendering, columns: j.columns}
 	var runs int64
 	if j.form == changed {
-		records, runs = j.last.header.body, j.last.runs+1
+		h.body, runs = j.last.header.body, j.last.runs+1
 	}
-	j.next, err = newCandidate(j.store, j.base, j.form, records, j.columns, j.bits, j.memory()/16)
+	j.next, err = newCandidate(j.store, j.base, j.form, h, j.memory()/16)
 	j.next.runs = runs
 	return err
 }
@@ -169,7 +169,7 @@ func (j *join) formFor(old, now int64) form {
 		most = j.opts.tiny >> 8
 	}
 	switch {
-	case j.last != nil && j.last.body != nil && j.same && j.coarse == nil && j.bits == j.last.partitionBits &&
+	case j.last != nil && j.last.body != nil && j.same && j.last.rendering == j.rendering && j.coarse == nil && j.bits == j.last.partitionBits &&
 		j.last.held <= j.last.body.held/changesMost && j.last.runs < changesRuns:
 		return changed
 	case max(old, now) > most && old+now < maxPlaces: // there are not more than both, whatever is kept

@@ -402,7 +402,7 @@ func FuzzReader(f *testing.F) {
 			data = l.bytes()
 			if l.body != [16]byte{} && len(file) > 0 {
 				r, _ := parse(file)
-				r.scope, r.check, r.id, r.body, r.columns, r.bits = l.scope, l.check, l.body, [16]byte{}, l.columns, l.bits
+				r.scope, r.check, r.texted, r.id, r.body, r.columns, r.bits = l.scope, l.check, l.texted, l.body, [16]byte{}, l.columns, l.bits
 				r.fit()
 				if mode&texts != 0 {
 					r.addTexts()

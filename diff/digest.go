@@ -72,17 +72,18 @@ func newDigester(secret []byte) (*digester, error) {
 	return d, nil
 }
 
-// textKey returns the key of text digests under a rendering.
-func (d *digester) textKey(rendering string) (k sipKey, err error) {
+// textKey returns the key of text digests under a rendering, and a check value of that.
+func (d *digester) textKey(rendering string) (k sipKey, check [8]byte, err error) {
 	b, err := derive(d.text[:], "text "+rendering)
 	if err == nil {
-		k.k0, k.k1 = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		k.k0, k.k1, check = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]), [8]byte(b[16:])
 	}
-	return k, err
+	return k, check, err
 }
 
+// derive returns 24 bytes, of which most need the first 16.
 func derive(secret []byte, purpose string) ([]byte, error) {
-	b, err := hkdf.Key(sha256.New, secret, nil, "spliosync/diff 1 "+purpose, 16)
+	b, err := hkdf.Key(sha256.New, secret, nil, "spliosync/diff 1 "+purpose, 24)
 	if err != nil {
 		return nil, fmt.Errorf("diff: derive digest key: %w", err)
 	}

@@ -85,7 +85,8 @@
 //	       48 16  id of the file of records that this one has the changes of; zero:
 //	              there is none, and all records are in this file
 //	       64 16  check value of the digest key
-//	       80  L  scope
+//	       80  8  check value of the Rendering; zero: there was none
+//	       88  L  scope
 //	        +  .  C times: 2 bytes length, column name
 //	        +  4  checksum of everything before
 //	block   0  4  partition
@@ -137,7 +138,8 @@
 // all cells in the order of the columns, a column digest the low 32 bits of that
 // of the key digest, the length of the column's name, the name and the cell. A text
 // digest is the 64-bit one of the text, with a key that is derived from 16 bytes of
-// the purpose "text" in the same way, for the purpose "text " and the Rendering. An
+// the purpose "text" in the same way, for the purpose "text " and the Rendering; 8 bytes
+// more of these are the check value of the Rendering. An
 // absent cell is a byte 0, another one a byte 1, its length and its bytes, where
 // lengths are unsigned varints. Equal values in two records therefore look
 // unrelated, and without the digest key nobody can test a guess: SipHash is a
@@ -191,9 +193,9 @@
 //
 // # Runs by text
 //
-// A run that is [Run.ByText] holds the texts of the last snapshot in memory, some 5 or
-// 6 bytes for each: the first bits of a digest say where it is, and 4 or 5 bytes of the
-// rest are kept there. A record whose text is found is taken as it was: neither its key
+// A run that is [Run.ByText] holds the texts of the last snapshot in memory, some 4 to
+// 6 bytes for each: the first bits of a digest say where it is, and 24 to 40 bits of the
+// rest are kept there; texts of which the same is kept count as not known. A record whose text is found is taken as it was: neither its key
 // nor its cells are looked at. That is right unless one text was taken for another, or
 // another record has the same key. The first is found out because the whole digests of
 // all texts that were found are added up, in 4,096 sums, and so are, in Compare, those
@@ -205,7 +207,8 @@
 //
 // Such a run costs next to nothing but the digest of each text, and one reading of the
 // last snapshot. It spills nothing as long as little has changed. When there is not
-// enough memory for the texts, a run is not by text.
+// enough memory for the texts, or the Rendering is not that of the last snapshot, a run is
+// not by text.
 //
 // Of the sets of changed columns a run keeps at most 4,096 apart, see
 // [Change.Columns].

@@ -45,6 +45,7 @@ type layout struct {
 	id, base [16]byte
 	body     [16]byte // the file with the records; zero is none
 	check    [16]byte
+	texted   [8]byte // check value of the rendering
 	blocks   []block
 	texts    []byte // of a file with records
 	runs     uint64
@@ -65,7 +66,7 @@ func (l layout) header() []byte {
 	b = append(b, 1, l.bits)
 	b = le.AppendUint16(b, uint16(len(l.columns)))
 	b = le.AppendUint16(b, uint16(len(l.scope)))
-	b = slices.Concat(b, l.id[:], l.base[:], l.body[:], l.check[:], []byte(l.scope))
+	b = slices.Concat(b, l.id[:], l.base[:], l.body[:], l.check[:], l.texted[:], []byte(l.scope))
 	for _, c := range l.columns {
 		b = append(le.AppendUint16(b, uint16(len(c))), c...)
 	}
@@ -163,12 +164,18 @@ func newOracle(secret []byte) (o oracle) {
 	return o
 }
 
-// text returns the digest of a text under a rendering.
-func (o oracle) text(rendering, text string) uint64 {
-	b, err := hkdf.Key(sha256.New, o.texts, nil, "spliosync/diff 1 text "+rendering, 16)
+// rendering returns the key of text digests under a rendering, and its check value.
+func (o oracle) rendering(name string) (key []byte, check [8]byte) {
+	b, err := hkdf.Key(sha256.New, o.texts, nil, "spliosync/diff 1 text "+name, 24)
 	if err != nil {
 		panic(err)
 	}
+	return b[:16], [8]byte(b[16:])
+}
+
+// text returns the digest of a text under a rendering.
+func (o oracle) text(rendering, text string) uint64 {
+	b, _ := o.rendering(rendering)
 	return siphash.Hash(le.Uint64(b), le.Uint64(b[8:]), []byte(text))
 }
 
@@ -204,6 +211,7 @@ func gold() (l layout, records []in) {
 	copy(l.base[:], "the one before..")
 	records = []in{rec("ann", "1 2 3"), rec("ben", "1 _ ~"), rec("", "x x x"), rec("dan", "1 2 3"), rec("eve", "_ _ _"), rec("fay", "1 2 3")}
 	l.notes = []string{"", "a note"} // the first one is not used any more
+	_, l.texted = o.rendering("gold")
 	records[0].text, records[0].note = o.text("gold", "ann;1;2;3"), 2
 	for i, flags := range []byte{0, 0, unconfirmed, due, noRow, unconfirmed | due} {
 		l.add(o.record(records[i], flags, l.columns))
@@ -270,7 +278,7 @@ func TestGolden(t *testing.T) {
 	// And what is written today is the same format.
 	id := stage(t, r)
 	o := newOracle(goldKey)
-	want := layout{bits: 4, columns: l.columns, notes: l.notes, scope: l.scope, base: l.id, check: o.check}
+	want := layout{bits: 4, columns: l.columns, notes: l.notes, scope: l.scope, base: l.id, check: o.check, texted: l.texted}
 	raw, err := hex.DecodeString(id)
 	if err != nil {
 		t.Fatal(err)
@@ -367,12 +375,13 @@ func parse(b []byte) (l layout, ok bool) {
 		b = b[k:]
 		return out
 	}
-	head := take(80)
+	head := take(88)
 	if !ok {
 		return l, false
 	}
 	l.bits = head[11]
 	l.id, l.base, l.body, l.check = [16]byte(head[16:]), [16]byte(head[32:]), [16]byte(head[48:]), [16]byte(head[64:])
+	l.texted = [8]byte(head[80:])
 	columns, scope := int(le.Uint16(head[12:])), int(le.Uint16(head[14:]))
 	l.scope = string(take(scope))
 	for range min(columns, 256) {

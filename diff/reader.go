@@ -124,7 +124,7 @@ func (r *reader) openRecords(fsys vfs.FS, path func(name string) string) error {
 	case err != nil:
 		return err
 	}
-	if b := body.header; b.id != r.header.body || b.body != (snapshotID{}) || b.check != r.check || b.scope != r.scope ||
+	if b := body.header; b.id != r.header.body || b.body != (snapshotID{}) || b.check != r.check || b.rendering != r.rendering || b.scope != r.scope ||
 		b.partitionBits != r.partitionBits || !slices.Equal(b.columns, r.columns) {
 		return errors.Join(body.fail(damaged("it does not hold the records of %s", filepath.Base(r.path))), body.close())
 	}

@@ -207,3 +207,46 @@ func TestAgainForDuplicates(t *testing.T) {
 		}
 	}
 }
+
+// Texts that are kept alike are put, in place of being taken for each other each day:
+// those of one file, and those of the two. A few of the stores may be out of luck.
+func TestAlikeTexts(t *testing.T) {
+	again := 0
+	for store := range 6 {
+		dir := t.TempDir()
+		s := open(t, dir, diff.Options{Key: goldKey, FS: quick{osFS(t, dir)}})
+		var records []modelRecord
+		for i := range 20_000 {
+			records = append(records, modelRecord{int64(i + 1), rec(fmt.Sprintf("%d/%05d", store, i), "1 2")})
+		}
+		for day := range 3 {
+			if day == 1 {
+				for i := 0; i < len(records); i += 5 {
+					records[i].cells = []string{fmt.Sprint(day), "changed"}
+				}
+			}
+			a := withTexts(records)
+			for _, r := range records { // none is noted
+				a.texts[r.seq] = fmt.Appendf(nil, "%8s %.7s", r.cells[1], r.key)
+			}
+			r := begin(t, s, "a b", diff.RunOptions{Create: true, Rendering: "r", Again: a.put}.CutTexts(14))
+			a.run = r
+			putTexts(t, rand.New(rand.NewPCG(1, uint64(day))), r, records, a)
+			sum := compare(t, r)
+			if day == 2 {
+				again += min(a.again, 1)
+				if len(a.asked) == 0 || len(a.asked) > 300 {
+					t.Errorf("store %d: %d records of %d were put", store, len(a.asked), len(records))
+				}
+				if got := counts(sum); got != "read=20000 unchanged=20000 previous=20000" {
+					t.Errorf("store %d: %s", store, got)
+				}
+			}
+			publish(t, s, stage(t, r))
+			r.Close()
+		}
+	}
+	if again > 1 {
+		t.Errorf("in %d stores records were offered again, though all texts are known", again)
+	}
+}

@@ -137,6 +137,7 @@ func pair() (records, snapshot layout) {
 	o := newOracle(goldKey)
 	columns := []string{"a", "b"}
 	records = layout{bits: 1, columns: columns, scope: "acme/email", check: o.check}
+	_, records.texted = o.rendering("r")
 	copy(records.id[:], "golden, records.")
 	var recs [][]byte
 	for i := range 8 {

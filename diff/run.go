@@ -56,8 +56,9 @@ type RunOptions struct {
 	// digests of records that are put, which go to a temporary file beyond that; the
 	// rest is for known keys and for Compare, which joins as many partitions at once
 	// as it has room for. In a run by text, the texts of the last snapshot come first,
-	// 5 or 6 bytes for each, and may take seven eighths; when Memory is 0, they may
-	// take up to 100 MiB, which are 20 million. Besides, a run takes up to 256 KiB for
+	// 4 to 6 bytes for each, and may take seven eighths; when Memory is 0, they may take
+	// up to 200 MiB, which are 60 million, and at least 32 MiB are left beside them. On
+	// Linux and macOS they are outside the heap of Go. Besides, a run takes up to 256 KiB for
 	// each feed and each open file, some bytes for each record that calls for something,
 	// up to two for each record number where many do, a quarter of a byte more where it
 	// is to be put again, and up to half a percent of what is spilled. The smallest
@@ -95,7 +96,7 @@ type RunOptions struct {
 	// text: where it is the same, equal texts have equal keys and cells. It is for
 	// [Feed.PutText], and part of what text digests are made with. With Again, and
 	// without Refresh, it makes a run over the columns of the last snapshot one
-	// [Run.ByText], if there is enough memory.
+	// [Run.ByText], if that has the same Rendering, and there is enough memory.
 	Rendering string
 	// Noted makes a run by text look at the records with a note each time.
 	Noted bool
@@ -114,26 +115,27 @@ type RunOptions struct {
 // Run is one comparison. Put the records through any number of feeds, then call
 // Compare, Changes and Stage, in this order, from one goroutine.
 type Run struct {
-	store    *Store
-	opts     RunOptions
-	columns  []string
-	shape    shape      // of the entries of today
-	last     *reader    // the last snapshot; nil in a first run, or anew
-	base     snapshotID // of the snapshot that is to be replaced
-	baseOf   []int      // for each column of the last snapshot, its number in this run, or -1
-	addedAt  []int      // columns that the last snapshot lacks
-	same     bool       // the columns are those of the last snapshot, in its order
-	exact    bool       // no column of the last snapshot is missing: rows can be compared
-	lean     bool       // column digests come from again
-	textKey  sipKey     // of text digests
-	byText   bool       // records may be taken by their text
-	tables   *tables    // those of the last snapshot, until Compare is over
-	replaced lazyBits   // bits of the records in the file of these that do not stand there any more
-	found    foundSums  // as in knower, of all feeds
-	known    int64      // records that were taken by their text
-	held     *numbers   // those of them that hold a key
-	left     int64      // memory beside texts
-	notes    noteTable
+	store     *Store
+	opts      RunOptions
+	columns   []string
+	shape     shape      // of the entries of today
+	last      *reader    // the last snapshot; nil in a first run, or anew
+	base      snapshotID // of the snapshot that is to be replaced
+	baseOf    []int      // for each column of the last snapshot, its number in this run, or -1
+	addedAt   []int      // columns that the last snapshot lacks
+	same      bool       // the columns are those of the last snapshot, in its order
+	exact     bool       // no column of the last snapshot is missing: rows can be compared
+	lean      bool       // column digests come from again
+	textKey   sipKey     // of text digests
+	rendering [8]byte    // what the snapshot says of that
+	byText    bool       // records may be taken by their text
+	tables    *tables    // those of the last snapshot, until Compare is over
+	replaced  lazyBits   // bits of the records in the file of these that do not stand there any more
+	found     foundSums  // as in knower, of all feeds
+	known     int64      // records that were taken by their text
+	held      *numbers   // those of them that hold a key
+	left      int64      // memory beside texts
+	notes     noteTable
 
 	mu     sync.Mutex
 	feeds  []*Feed
@@ -213,13 +215,14 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	}
 	texts := o.Rendering != ""
 	if texts {
-		if r.textKey, err = s.dig.textKey(o.Rendering); err != nil {
+		if r.textKey, r.rendering, err = s.dig.textKey(o.Rendering); err != nil {
 			return nil, errors.Join(err, r.Close())
 		}
 	}
 	again := o.Again != nil && last != nil && r.same
 	width := 0
-	if r.left = r.memory(); again && texts && !o.Refresh { // which wants everything
+	r.left = r.memory()
+	if again && texts && last.rendering == r.rendering && !o.Refresh { // which wants everything
 		width, r.left = r.textsFor(last.texts())
 		if o.width > 0 {
 			width = o.width

@@ -15,7 +15,7 @@ const (
 	formatVersion = 1
 	digestSipHash = 1
 
-	headerFixed = 80
+	headerFixed = 88
 	blockHeader = 12
 	endFixed    = 4 + 4 + 8 + 3*8 + 8 + 8 + 8 // of the end record, before the notes
 	endTail     = 8 + 4 + len(endMagic)
@@ -65,6 +65,7 @@ type header struct {
 	id, base      snapshotID
 	body          snapshotID // of the file with the records; zero in that file
 	check         [16]byte
+	rendering     [8]byte // check value of the rendering that texts are known by; zero: there is none
 	scope         string
 	columns       []string
 }
@@ -123,6 +124,7 @@ func (h *header) marshal() []byte {
 	b = append(b, h.base[:]...)
 	b = append(b, h.body[:]...)
 	b = append(b, h.check[:]...)
+	b = append(b, h.rendering[:]...)
 	b = append(b, h.scope...)
 	for _, c := range h.columns {
 		b = binary.LittleEndian.AppendUint16(b, uint16(len(c)))
@@ -269,7 +271,7 @@ func parseHeader(more func(n int) ([]byte, error)) (*header, error) {
 	if b[10] != digestSipHash || b[11] > maxPartitionBits || columns > MaxColumns || scope > maxScope {
 		return nil, damaged("impossible header")
 	}
-	h := &header{partitionBits: b[11], id: snapshotID(b[16:32]), base: snapshotID(b[32:48]), body: snapshotID(b[48:64]), check: [16]byte(b[64:80])}
+	h := &header{partitionBits: b[11], id: snapshotID(b[16:32]), base: snapshotID(b[32:48]), body: snapshotID(b[48:64]), check: [16]byte(b[64:80]), rendering: [8]byte(b[80:88])}
 	size := headerFixed + scope
 	if b, err = more(size); err != nil {
 		return nil, err

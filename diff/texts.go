@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"runtime"
 	"sync/atomic"
+
+	"github.com/spliosync/spliosync/internal/offheap"
 )
 
 // texts are the digests of the texts that the last snapshot has, in as few bytes as
@@ -16,24 +19,27 @@ import (
 // taken as found, in many small sums; where two of these differ, everything that
 // they are made of is put after all.
 type texts struct {
-	shift uint     // what is left of a digest is the number of its bucket
-	width int      // bits that are kept of the others
-	heads []uint32 // where each bucket begins, counted in digests; after the last one, where it ends
-	kept  []byte
-	found []uint64 // a bit for each: a record has it
-	twice lazyBits // a bit for each: two records have it
-	open  lazyBits // a bit for each: the records that have it are put
-	opens atomic.Int64
+	shift  uint // what is left of a digest is the number of its bucket
+	width  int  // bits that are kept of the others
+	block  *offheap.Block
+	heads  []byte   // of it: where each bucket begins, counted in digests, in 4 bytes; after the last one, where it ends
+	kept   []byte   // of it
+	last   uint64   // of the digest that next has taken last, what tells it from others
+	hidden bool     // it is hidden
+	found  []uint64 // a bit for each: a record has it
+	twice  lazyBits // a bit for each: two records have it
+	open   lazyBits // a bit for each: the records that have it are put
+	opens  atomic.Int64
 }
 
 const (
-	bucketTexts = 8 // at most so many are in a bucket, on average, and twice as many when memory is short
+	bucketTexts = 8 // at most so many are in a bucket, on average, and four times as many when memory is short
 	sumBits     = 12
 	mostWidth   = 40
-	leastWidth  = 32
+	leastWidth  = 24
 	widthStep   = 4
 	textBatch   = 64 // texts that are looked for together, so that memory answers them all at once
-	textMemory  = 100 << 20
+	textMemory  = 200 << 20
 )
 
 // textSums are sums of digests, by their first bits.
@@ -55,8 +61,8 @@ func textsSize(n int64, width int) int64 {
 
 func bucketBits(n int64, width int) uint {
 	each := uint64(bucketTexts)
-	if width < mostWidth {
-		each *= 2
+	if width < mostWidth { // memory is short
+		each *= 4
 	}
 	return uint(bits.Len64(uint64(n) / each))
 }
@@ -70,7 +76,7 @@ func (r *Run) textsFor(n int64) (width int, left int64) {
 		most, least = textMemory, memory/2
 	}
 	for width = mostWidth; width >= leastWidth; width -= widthStep {
-		if size := textsSize(n, width); size <= most && n < 1<<32 {
+		if size := textsSize(n, width); size <= most && n < 1<<32 && n*int64(width) <= math.MaxInt {
 			return width, max(memory-size, least)
 		}
 	}
@@ -80,11 +86,15 @@ func (r *Run) textsFor(n int64) (width int, left int64) {
 // newTexts makes room for n digests, which are counted first, and then added.
 func newTexts(n int64, width int) *texts {
 	b := bucketBits(n, width)
+	heads := 4<<b + 8
+	block := offheap.New(heads + int(n)*width/8 + 8)
 	return &texts{
 		shift: 64 - b,
 		width: width,
-		heads: make([]uint32, 1<<b+2),
-		kept:  make([]byte, int(n)*width/8+8),
+		block: block,
+		heads: block.Bytes()[:heads],
+		kept:  block.Bytes()[heads:],
+		last:  1<<64 - 1,
 		found: make([]uint64, (n+63)/64),
 		twice: lazyBits{n: n},
 		open:  lazyBits{n: n},
@@ -96,58 +106,92 @@ func (t *texts) bucket(digest uint64) uint64 { return digest >> t.shift }
 // rest is what is kept of a digest.
 func (t *texts) rest(digest uint64) uint64 { return digest << (64 - t.shift) >> (64 - t.width) }
 
+func (t *texts) head(bucket uint64) uint32 { return binary.LittleEndian.Uint32(t.heads[4*bucket:]) }
+
+func (t *texts) setHead(bucket uint64, at uint32) {
+	binary.LittleEndian.PutUint32(t.heads[4*bucket:], at)
+}
+
 // count counts a digest.
-func (t *texts) count(digest uint64) { t.heads[t.bucket(digest)+2]++ }
+func (t *texts) count(digest uint64) {
+	b := t.bucket(digest) + 2
+	t.setHead(b, t.head(b)+1)
+}
 
 // counted ends the counting.
 func (t *texts) counted() {
-	for i := 2; i < len(t.heads); i++ {
-		t.heads[i] += t.heads[i-1]
+	for b := 4 * 2; b < len(t.heads); b += 4 {
+		binary.LittleEndian.PutUint32(t.heads[b:], binary.LittleEndian.Uint32(t.heads[b:])+binary.LittleEndian.Uint32(t.heads[b-4:]))
 	}
+	runtime.KeepAlive(t)
 }
 
 // add takes a digest that was counted.
 func (t *texts) add(digest uint64) {
-	head := &t.heads[t.bucket(digest)+1]
-	t.keep(digest, *head)
-	*head++
+	b := t.bucket(digest) + 1
+	at := t.head(b)
+	t.flip(at, t.rest(digest))
+	t.setHead(b, at+1)
+	runtime.KeepAlive(t)
 }
 
-func (t *texts) keep(digest uint64, at uint32) {
+// flip changes bits of what is kept.
+func (t *texts) flip(at uint32, bits uint64) {
 	bit := int(at) * t.width
 	to := t.kept[bit>>3:]
-	binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(to)|t.rest(digest)<<(bit&7))
+	binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(to)^bits<<(bit&7))
 }
 
-// next takes the digest number n, in ascending order, in place of count and add.
+// hide has a text not found by its digest, because that of another is kept alike.
+func (t *texts) hide(at uint32) {
+	t.flip(at, 1<<t.width-1)
+	runtime.KeepAlive(t)
+}
+
+// next takes the digest number n, in ascending order, in place of count and add. Those that are
+// kept alike are hidden.
 func (t *texts) next(digest uint64, n uint32) {
-	t.heads[t.bucket(digest)+1] = n + 1
-	t.keep(digest, n)
+	t.setHead(t.bucket(digest)+1, n+1)
+	t.flip(n, t.rest(digest))
+	last := t.last
+	t.last = digest >> max(0, int(t.shift)-t.width)
+	runtime.KeepAlive(t)
+	if last == t.last {
+		if !t.hidden {
+			t.hide(n - 1)
+		}
+		t.hide(n)
+	}
+	t.hidden = last == t.last
 }
 
 // fill ends what next has begun.
 func (t *texts) fill() {
-	for i := 1; i < len(t.heads); i++ {
-		t.heads[i] = max(t.heads[i], t.heads[i-1])
+	for b := 4; b < len(t.heads); b += 4 {
+		binary.LittleEndian.PutUint32(t.heads[b:], max(binary.LittleEndian.Uint32(t.heads[b:]), binary.LittleEndian.Uint32(t.heads[b-4:])))
 	}
+	runtime.KeepAlive(t)
 }
 
 // one looks for a digest.
 func (t *texts) one(digest uint64) int64 {
 	b := t.bucket(digest)
-	return t.in(t.heads[b], t.heads[b+1], t.rest(digest))
+	return t.in(t.head(b), t.head(b+1), t.rest(digest))
 }
 
 // in looks for what is kept of a digest between two places.
 func (t *texts) in(from, to uint32, rest uint64) int64 {
-	mask := uint64(1)<<t.width - 1
+	found, width, kept, bit := int64(-1), t.width, t.kept, int(from)*t.width
+	mask := uint64(1)<<width - 1
 	for at := from; at < to; at++ {
-		bit := int(at) * t.width
-		if binary.LittleEndian.Uint64(t.kept[bit>>3:])>>(bit&7)&mask == rest {
-			return int64(at)
+		if (binary.LittleEndian.Uint64(kept[bit>>3:])>>(bit&7)^rest)&mask == 0 {
+			found = int64(at)
+			break
 		}
+		bit += width
 	}
-	return -1
+	runtime.KeepAlive(t)
+	return found
 }
 
 // places are where digests were found.
@@ -162,7 +206,7 @@ type places struct {
 func (t *texts) find(digests []uint64, p *places) {
 	for i, d := range digests {
 		b := t.bucket(d)
-		p.from[i], p.to[i] = t.heads[b], t.heads[b+1]
+		p.from[i], p.to[i] = t.head(b), t.head(b+1)
 	}
 	for i := range digests { // so that none waits for the others
 		p.touched ^= t.kept[int(p.from[i])*t.width>>3]
@@ -185,7 +229,7 @@ func (t *texts) reopen(at int64) {
 func (t *texts) reopenPart(part int) {
 	first := uint64(part) << (64 - sumBits)
 	last := first + (1<<(64-sumBits) - 1)
-	for at := t.heads[t.bucket(first)]; at < t.heads[t.bucket(last)+1]; at++ {
+	for at := t.head(t.bucket(first)); at < t.head(t.bucket(last)+1); at++ {
 		t.reopen(int64(at))
 	}
 }
@@ -261,9 +305,6 @@ func (r *Run) know(ctx context.Context, width int) error {
 		return err
 	}
 	t.near.counted()
-	if err := r.eachNear(ctx, t.near.add); err != nil {
-		return err
-	}
 	n := uint32(0)
 	err := r.eachFar(ctx, func(texts []byte) {
 		for ; len(texts) >= textBytes; texts = texts[textBytes:] {
@@ -273,9 +314,27 @@ func (r *Run) know(ctx context.Context, width int) error {
 			}
 		}
 	})
+	if err != nil {
+		return err
+	}
 	t.far.fill()
 	r.tables = t
-	return err
+	return r.eachNear(ctx, t.addNear)
+}
+
+// addNear takes the next text of the other file. Those that are kept alike are hidden.
+func (t *tables) addNear(digest uint64) {
+	far, near := t.far.one(digest), t.near.one(digest)
+	t.near.add(digest)
+	if far >= 0 {
+		t.far.hide(uint32(far))
+	}
+	if near >= 0 {
+		t.near.hide(uint32(near))
+	}
+	if far >= 0 || near >= 0 {
+		t.near.hide(t.near.head(t.near.bucket(digest)+1) - 1)
+	}
 }
 
 // eachNear visits the texts of the other file that a record can be known by, and takes

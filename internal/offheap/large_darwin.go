@@ -1,0 +1,3 @@
+package offheap
+
+func large([]byte) {}
