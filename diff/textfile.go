@@ -127,7 +127,13 @@ func (s *textSorter) sort(t *relation, p uint32) {
 		s.all = append(s.all, placedText{digest, at})
 	})
 	slices.SortFunc(s.all, func(a, b placedText) int {
-		return cmp.Or(cmp.Compare(a.digest, b.digest), cmp.Compare(a.at, b.at))
+		switch {
+		case a.digest < b.digest:
+			return -1
+		case a.digest > b.digest:
+			return 1
+		}
+		return cmp.Compare(a.at, b.at)
 	})
 }
 
