@@ -117,6 +117,7 @@ func race(list []contestant, runs int, rows int64) ([]result, error) {
 			if err := c.reset(); err != nil {
 				return nil, err
 			}
+			settle()
 			cmd := c.command()
 			begin := time.Now()
 			if out, err := cmd.CombinedOutput(); err != nil {

@@ -4,3 +4,5 @@ import "os"
 
 // peak is not told here.
 func peak(*os.ProcessState) int64 { return 0 }
+
+func settle() {}
