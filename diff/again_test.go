@@ -90,7 +90,7 @@ func (a *again) putKnown(numbers iter.Seq[int64]) error {
 func (a *again) offer(f *diff.Feed, seq int64) (put bool, err error) {
 	key, cells := a.records[seq].bytes()
 	text := a.texts[seq]
-	var known [1]bool
+	known := [1]bool{true} // from before
 	if err := f.Known(seq, [][]byte{text}, known[:]); err != nil || known[0] {
 		return false, err
 	}

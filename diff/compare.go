@@ -82,6 +82,9 @@ func (j *join) all(ctx context.Context) error {
 	if err := j.today.end(); err != nil {
 		return err
 	}
+	if j.trust.Load() == textsVain { // they will not be needed
+		j.tables = nil
+	}
 	j.sum.Read = j.today.count + unusable + j.Run.known
 	j.sum.Unusable, j.sum.Rejected = unusable, unusable
 	j.kept = j.opts.Partial || unusable > j.opts.MaxUnusable

@@ -206,7 +206,8 @@
 // question, and Compare begins anew.
 //
 // Such a run costs next to nothing but the digest of each text, and one reading of the
-// last snapshot. It spills nothing as long as little has changed. When there is not
+// last snapshot. It spills nothing as long as little has changed. When a million texts
+// were looked for and none was found, no more are, and all records are put. When there is not
 // enough memory for the texts, or the Rendering is not that of the last snapshot, a run is
 // not by text.
 //

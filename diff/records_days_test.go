@@ -250,3 +250,58 @@ func TestAlikeTexts(t *testing.T) {
 		t.Errorf("in %d stores records were offered again, though all texts are known", again)
 	}
 }
+
+// When many texts were looked for and none was found, all records are put: as many as
+// that may be put in vain, and no more.
+func TestTextsInVain(t *testing.T) {
+	const size, vain = 600, 160 // of the budget of the test
+	for _, c := range []struct {
+		name   string
+		others int // so many texts, the first ones, are others
+		first  string
+		put    int
+	}{
+		{"all but the first", size, "the first is what it was", size - 1},
+		{"a few", vain - 1, "", vain - 1},
+		{"many", vain, "", size},
+		{"all", size, "", size},
+	} {
+		dir := t.TempDir()
+		s := open(t, dir, diff.Options{Key: goldKey, FS: quick{osFS(t, dir)}})
+		var records []modelRecord
+		for i := range size {
+			records = append(records, modelRecord{int64(i + 1), rec(fmt.Sprintf("%05d", i), "1 2")})
+		}
+		for day := range 3 {
+			a := withTexts(records)
+			for i, r := range records { // none is noted
+				a.texts[r.seq] = fmt.Appendf(nil, "%10d %s", min(day, 1)*max(0, c.others-i), r.key)
+			}
+			if c.first != "" {
+				a.texts[1] = []byte("the first, always")
+			}
+			r := begin(t, s, "a b", diff.RunOptions{Create: true, Rendering: "r", Again: a.put}.Tiny(vain<<8, 2))
+			a.run = r
+			f := r.Feed()
+			for _, rec := range records {
+				if r.ByText() {
+					a.puts(t, f, rec.seq)
+					continue
+				}
+				key, cells := rec.bytes()
+				if err := f.PutText(rec.seq, a.texts[rec.seq], key, cells, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := counts(compare(t, r))
+			if day > 0 && (!r.ByText() || got != "read=600 unchanged=600 previous=600") {
+				t.Errorf("%s, day %d: by text: %v, %s", c.name, day, r.ByText(), got)
+			}
+			if want := []int{0, c.put, 0}[day]; len(a.asked) != want || a.again > 0 {
+				t.Errorf("%s, day %d: %d records were put, want %d; %d times again", c.name, day, len(a.asked), want, a.again)
+			}
+			publish(t, s, stage(t, r))
+			r.Close()
+		}
+	}
+}

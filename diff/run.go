@@ -118,23 +118,25 @@ type Run struct {
 	store     *Store
 	opts      RunOptions
 	columns   []string
-	shape     shape      // of the entries of today
-	last      *reader    // the last snapshot; nil in a first run, or anew
-	base      snapshotID // of the snapshot that is to be replaced
-	baseOf    []int      // for each column of the last snapshot, its number in this run, or -1
-	addedAt   []int      // columns that the last snapshot lacks
-	same      bool       // the columns are those of the last snapshot, in its order
-	exact     bool       // no column of the last snapshot is missing: rows can be compared
-	lean      bool       // column digests come from again
-	textKey   sipKey     // of text digests
-	rendering [8]byte    // what the snapshot says of that
-	byText    bool       // records may be taken by their text
-	tables    *tables    // those of the last snapshot, until Compare is over
-	replaced  lazyBits   // bits of the records in the file of these that do not stand there any more
-	found     foundSums  // as in knower, of all feeds
-	known     int64      // records that were taken by their text
-	held      *numbers   // those of them that hold a key
-	left      int64      // memory beside texts
+	shape     shape         // of the entries of today
+	last      *reader       // the last snapshot; nil in a first run, or anew
+	base      snapshotID    // of the snapshot that is to be replaced
+	baseOf    []int         // for each column of the last snapshot, its number in this run, or -1
+	addedAt   []int         // columns that the last snapshot lacks
+	same      bool          // the columns are those of the last snapshot, in its order
+	exact     bool          // no column of the last snapshot is missing: rows can be compared
+	lean      bool          // column digests come from again
+	textKey   sipKey        // of text digests
+	rendering [8]byte       // what the snapshot says of that
+	byText    bool          // records may be taken by their text
+	tables    *tables       // those of the last snapshot, until Compare is over
+	trust     atomic.Uint32 // whether it pays to look for texts
+	offered   atomic.Int64  // so many were looked for
+	replaced  lazyBits      // bits of the records in the file of these that do not stand there any more
+	found     foundSums     // as in knower, of all feeds
+	known     int64         // records that were taken by their text
+	held      *numbers      // those of them that hold a key
+	left      int64         // memory beside texts
 	notes     noteTable
 
 	mu     sync.Mutex

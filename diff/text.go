@@ -42,6 +42,10 @@ func (f *Feed) Known(first int64, texts [][]byte, known []bool) error {
 	if err := f.inTime(); err != nil {
 		return err
 	}
+	if r.trust.Load() == textsVain {
+		clear(known[:len(texts)])
+		return nil
+	}
 	if f.knower == nil {
 		f.knower = &knower{}
 		if r.opts.Keys {
@@ -64,8 +68,39 @@ func (f *Feed) Known(first int64, texts [][]byte, known []bool) error {
 			known[k.of[i]] = f.knows(first+int64(k.of[i]), k.digests[i], k.places.in[i], k.places.at[i])
 		}
 		first, texts, known = first+int64(used), texts[used:], known[used:]
+		r.offer(n)
 	}
 	return nil
+}
+
+// Whether it pays to look for texts, which it does not where something else is in each of them
+// every day, such as a time.
+const (
+	textsUntried = iota
+	textsFound   // one was found
+	textsVain    // many were looked for, and none was found: no other will be
+)
+
+// vainTexts is how many texts are looked for in vain.
+const vainTexts = 1 << 20
+
+// offer counts texts that were looked for.
+func (r *Run) offer(n int) {
+	if r.trust.Load() != textsUntried {
+		return
+	}
+	most := int64(vainTexts)
+	if r.opts.tiny > 0 {
+		most = r.opts.tiny >> 8
+	}
+	if r.offered.Add(int64(n)) >= most {
+		r.trust.CompareAndSwap(textsUntried, textsVain)
+	}
+}
+
+// trusts reports whether a text that was found counts.
+func (r *Run) trusts() bool {
+	return r.trust.Load() == textsFound || r.trust.CompareAndSwap(textsUntried, textsFound) || r.trust.Load() == textsFound
 }
 
 // knows reports whether a record with this digest, which stands at a place among
@@ -83,7 +118,7 @@ func (f *Feed) knows(seq int64, digest uint64, t *texts, at int64) bool {
 		}
 		return false
 	}
-	if at < 0 {
+	if at < 0 || !f.run.trusts() {
 		return false
 	}
 	switch word, bit := at>>6, uint64(1)<<(at&63); {
