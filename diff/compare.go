@@ -340,7 +340,8 @@ func (j *join) readCoarse(ctx context.Context) error {
 // release gives up all that only the join needs.
 func (j *join) release() error {
 	errs := []error{j.today.close(), j.again.close(), j.known.close(), j.coarse.close()}
-	j.Run.today, j.Run.again, j.tables = nil, nil, nil
+	j.Run.today, j.Run.again = nil, nil
+	j.freeTexts()
 	if j.last != nil {
 		errs = append(errs, j.last.close()) // an open file can not be replaced everywhere
 		j.last = nil

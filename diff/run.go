@@ -118,23 +118,24 @@ type Run struct {
 	store     *Store
 	opts      RunOptions
 	columns   []string
-	shape     shape      // of the entries of today
-	last      *reader    // the last snapshot; nil in a first run, or anew
-	base      snapshotID // of the snapshot that is to be replaced
-	baseOf    []int      // for each column of the last snapshot, its number in this run, or -1
-	addedAt   []int      // columns that the last snapshot lacks
-	same      bool       // the columns are those of the last snapshot, in its order
-	exact     bool       // no column of the last snapshot is missing: rows can be compared
-	lean      bool       // column digests come from again
-	textKey   sipKey     // of text digests
-	rendering [8]byte    // what the snapshot says of that
-	byText    bool       // records may be taken by their text
-	tables    *tables    // those of the last snapshot, until Compare is over
-	replaced  lazyBits   // bits of the records in the file of these that do not stand there any more
-	found     foundSums  // as in knower, of all feeds
-	known     int64      // records that were taken by their text
-	held      *numbers   // those of them that hold a key
-	left      int64      // memory beside texts
+	shape     shape        // of the entries of today
+	last      *reader      // the last snapshot; nil in a first run, or anew
+	base      snapshotID   // of the snapshot that is to be replaced
+	baseOf    []int        // for each column of the last snapshot, its number in this run, or -1
+	addedAt   []int        // columns that the last snapshot lacks
+	same      bool         // the columns are those of the last snapshot, in its order
+	exact     bool         // no column of the last snapshot is missing: rows can be compared
+	lean      bool         // column digests come from again
+	textKey   sipKey       // of text digests
+	rendering [8]byte      // what the snapshot says of that
+	byText    bool         // records may be taken by their text
+	knowing   sync.RWMutex // read by feeds that look into tables
+	tables    *tables      // those of the last snapshot, until Compare is over; freed then
+	replaced  lazyBits     // bits of the records in the file of these that do not stand there any more
+	found     foundSums    // as in knower, of all feeds
+	known     int64        // records that were taken by their text
+	held      *numbers     // those of them that hold a key
+	left      int64        // memory beside texts
 	notes     noteTable
 
 	mu     sync.Mutex
@@ -515,7 +516,8 @@ func (r *Run) Close() error {
 		r.next.abort()
 	}
 	err := errors.Join(r.today.close(), r.again.close(), r.drops.close())
-	r.today, r.again, r.wanted, r.feeds, r.verdicts, r.drops, r.holders, r.held, r.tables = nil, nil, nil, nil, nil, nil, nil, nil, nil
+	r.freeTexts()
+	r.today, r.again, r.wanted, r.feeds, r.verdicts, r.drops, r.holders, r.held = nil, nil, nil, nil, nil, nil, nil, nil
 	if r.last != nil {
 		err = errors.Join(err, r.last.close())
 	}
