@@ -94,7 +94,6 @@ func newTexts(n int64, width int) *texts {
 		block: block,
 		heads: block.Bytes()[:heads],
 		kept:  block.Bytes()[heads:],
-		last:  1<<64 - 1,
 		found: make([]uint64, (n+63)/64),
 		twice: lazyBits{n: n},
 		open:  lazyBits{n: n},
@@ -156,13 +155,14 @@ func (t *texts) next(digest uint64, n uint32) {
 	last := t.last
 	t.last = digest >> max(0, int(t.shift)-t.width)
 	runtime.KeepAlive(t)
-	if last == t.last {
+	alike := n > 0 && last == t.last
+	if alike {
 		if !t.hidden {
 			t.hide(n - 1)
 		}
 		t.hide(n)
 	}
-	t.hidden = last == t.last
+	t.hidden = alike
 }
 
 // fill ends what next has begun.

@@ -1,6 +1,7 @@
 package diff_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -76,4 +77,19 @@ func TestCloseWhileKnown(t *testing.T) {
 		t.Error(err)
 	}
 	wg.Wait()
+}
+
+// The largest digest that there can be is one like any other, even where it is the first.
+func TestLargestTextFirst(t *testing.T) {
+	records, snapshot := pair()
+	snapshot.blocks = nil
+	records.texts = append(bytes.Repeat([]byte{0xFF}, 8), 1, 0, 0, 0)
+	fsys := pairFS(records.bytes(), snapshot.over(records))
+	for _, bits := range []int{24, 40, 64} { // the last is all there is, as in a table of a hundred million
+		s := open(t, "mem", diff.Options{Scope: "acme/email", Key: goldKey, ReadOnly: true, FS: fsys})
+		o := diff.RunOptions{Rendering: "r", Again: func(context.Context, iter.Seq[int64]) error { return nil }}
+		if r := begin(t, s, "a b", o.CutTexts(bits)); !r.ByText() {
+			t.Error("the run is not by text")
+		}
+	}
 }
