@@ -505,7 +505,8 @@ func (r *Run) Stage(ctx context.Context) (id string, err error) {
 	return r.next.stage()
 }
 
-// Close releases what the run holds. A staged snapshot stays.
+// Close releases what the run holds. A staged snapshot stays. Feeds that are at
+// work with Known meanwhile get an error; none may be at work with Put.
 func (r *Run) Close() error {
 	if r.closed {
 		return nil
