@@ -16,6 +16,12 @@ func (o RunOptions) CutTexts(bits int) RunOptions {
 	return o
 }
 
+// TextsFor tells for a number of texts, under a RunOptions.Memory, how many bits are kept of
+// each, 0 for none, and how much memory is left.
+func TextsFor(memory, n int64) (width int, left int64) {
+	return (&Run{opts: RunOptions{Memory: memory}}).textsFor(n)
+}
+
 // TextBlocks are where a run by text has the texts of the last snapshot.
 func (r *Run) TextBlocks() []*offheap.Block {
 	return []*offheap.Block{r.tables.far.block, r.tables.near.block}
