@@ -82,8 +82,8 @@ func (j *join) all(ctx context.Context) error {
 	if err := j.today.end(); err != nil {
 		return err
 	}
-	if j.trust.Load() == textsVain { // they will not be needed
-		j.tables = nil
+	if j.trust.Load() == textsVain {
+		j.freeTexts()
 	}
 	j.sum.Read = j.today.count + unusable + j.Run.known
 	j.sum.Unusable, j.sum.Rejected = unusable, unusable
@@ -343,7 +343,8 @@ func (j *join) readCoarse(ctx context.Context) error {
 // release gives up all that only the join needs.
 func (j *join) release() error {
 	errs := []error{j.today.close(), j.again.close(), j.known.close(), j.coarse.close()}
-	j.Run.today, j.Run.again, j.tables = nil, nil, nil
+	j.Run.today, j.Run.again = nil, nil
+	j.freeTexts()
 	if j.last != nil {
 		errs = append(errs, j.last.close()) // an open file can not be replaced everywhere
 		j.last = nil

@@ -193,8 +193,8 @@
 //
 // # Runs by text
 //
-// A run that is [Run.ByText] holds the texts of the last snapshot in memory, some 4 to
-// 6 bytes for each: the first bits of a digest say where it is, and 24 to 40 bits of the
+// A run that is [Run.ByText] holds the texts of the last snapshot in memory, some 3.5
+// to 6 bytes for each: the first bits of a digest say where it is, and 24 to 40 bits of the
 // rest are kept there; texts of which the same is kept count as not known. A record whose text is found is taken as it was: neither its key
 // nor its cells are looked at. That is right unless one text was taken for another, or
 // another record has the same key. The first is found out because the whole digests of

@@ -1,5 +1,7 @@
 package diff
 
+import "github.com/spliosync/spliosync/internal/offheap"
+
 // Tiny gives a run a budget that no caller can, and a number of workers in place
 // of GOMAXPROCS; 0 is none.
 func (o RunOptions) Tiny(memory int64, workers int) RunOptions {
@@ -12,6 +14,17 @@ func (o RunOptions) Tiny(memory int64, workers int) RunOptions {
 func (o RunOptions) CutTexts(bits int) RunOptions {
 	o.width = bits
 	return o
+}
+
+// TextsFor tells for a number of texts, under a RunOptions.Memory, how many bits are kept of
+// each, 0 for none, and how much memory is left.
+func TextsFor(memory, n int64) (width int, left int64) {
+	return (&Run{opts: RunOptions{Memory: memory}}).textsFor(n)
+}
+
+// TextBlocks are where a run by text has the texts of the last snapshot.
+func (r *Run) TextBlocks() []*offheap.Block {
+	return []*offheap.Block{r.tables.far.block, r.tables.near.block}
 }
 
 // CutDigests keeps so many bits of row and of column digests, in a store with

@@ -349,7 +349,7 @@ func (r *reader) block() error {
 	}
 	head := [blockHeader]byte(b)
 	part, n := binary.LittleEndian.Uint32(head[:]), binary.LittleEndian.Uint32(head[4:])
-	if r.next == r.ending.blocks || part >= 1<<r.partitionBits || int64(part) < r.last || n == 0 || n > uint32(blockRecords(r.stride)) {
+	if r.next == r.ending.blocks || part >= 1<<r.partitionBits || int64(part) < r.last || n == 0 || n > uint32(blockRecords(r.stride)) || r.read+int64(n) > r.held {
 		return damaged("block %d has an impossible header", r.next)
 	}
 	records, err := r.take(int(n)*r.stride, r.next)

@@ -316,7 +316,9 @@ func TestPairDamage(t *testing.T) {
 	}
 	older := r
 	older.id[0]++
-	for what, file := range map[string][]byte{"of another snapshot": older.bytes(), "missing": nil} {
+	other := r
+	other.texted[7]++
+	for what, file := range map[string][]byte{"of another snapshot": older.bytes(), "under another Rendering": other.bytes(), "missing": nil} {
 		errs := read(file, snapshot, file != nil)
 		if file == nil {
 			fsys := pairFS(nil, snapshot)

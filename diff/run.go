@@ -56,7 +56,7 @@ type RunOptions struct {
 	// digests of records that are put, which go to a temporary file beyond that; the
 	// rest is for known keys and for Compare, which joins as many partitions at once
 	// as it has room for. In a run by text, the texts of the last snapshot come first,
-	// 4 to 6 bytes for each, and may take seven eighths; when Memory is 0, they may take
+	// 3.5 to 6 bytes for each, and may take seven eighths; when Memory is 0, they may take
 	// up to 200 MiB, which are 60 million, and at least 32 MiB are left beside them. On
 	// Linux and macOS they are outside the heap of Go. Besides, a run takes up to 256 KiB for
 	// each feed and each open file, some bytes for each record that calls for something,
@@ -129,7 +129,8 @@ type Run struct {
 	textKey   sipKey        // of text digests
 	rendering [8]byte       // what the snapshot says of that
 	byText    bool          // records may be taken by their text
-	tables    *tables       // those of the last snapshot, until Compare is over
+	knowing   sync.RWMutex  // read by feeds that look into tables
+	tables    *tables       // those of the last snapshot, until Compare is over; freed then
 	trust     atomic.Uint32 // whether it pays to look for texts
 	offered   atomic.Int64  // so many were looked for
 	replaced  lazyBits      // bits of the records in the file of these that do not stand there any more
@@ -506,7 +507,8 @@ func (r *Run) Stage(ctx context.Context) (id string, err error) {
 	return r.next.stage()
 }
 
-// Close releases what the run holds. A staged snapshot stays.
+// Close releases what the run holds. A staged snapshot stays. Feeds that are at
+// work with Known meanwhile get an error; none may be at work with Put.
 func (r *Run) Close() error {
 	if r.closed {
 		return nil
@@ -517,7 +519,8 @@ func (r *Run) Close() error {
 		r.next.abort()
 	}
 	err := errors.Join(r.today.close(), r.again.close(), r.drops.close())
-	r.today, r.again, r.wanted, r.feeds, r.verdicts, r.drops, r.holders, r.held, r.tables = nil, nil, nil, nil, nil, nil, nil, nil, nil
+	r.freeTexts()
+	r.today, r.again, r.wanted, r.feeds, r.verdicts, r.drops, r.holders, r.held = nil, nil, nil, nil, nil, nil, nil, nil
 	if r.last != nil {
 		err = errors.Join(err, r.last.close())
 	}

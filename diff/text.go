@@ -39,6 +39,8 @@ func (f *Feed) Known(first int64, texts [][]byte, known []bool) error {
 	if !r.byText || len(known) < len(texts) || first <= 0 {
 		return errors.New("diff: Known in a run that is not ByText, without room for what is known, or from no positive number on")
 	}
+	r.knowing.RLock() // so that nobody frees them
+	defer r.knowing.RUnlock()
 	if err := f.inTime(); err != nil {
 		return err
 	}

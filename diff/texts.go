@@ -67,7 +67,7 @@ func bucketBits(n int64, width int) uint {
 	return uint(bits.Len64(uint64(n) / each))
 }
 
-// textsFor returns how many bytes are to be kept of each of n digests, and how much of
+// textsFor returns how many bits are to be kept of each of n digests, and how much of
 // the memory of a run is left beside them; none are kept when there is not enough of it.
 func (r *Run) textsFor(n int64) (width int, left int64) {
 	memory := r.memory()
@@ -94,7 +94,6 @@ func newTexts(n int64, width int) *texts {
 		block: block,
 		heads: block.Bytes()[:heads],
 		kept:  block.Bytes()[heads:],
-		last:  1<<64 - 1,
 		found: make([]uint64, (n+63)/64),
 		twice: lazyBits{n: n},
 		open:  lazyBits{n: n},
@@ -142,7 +141,8 @@ func (t *texts) flip(at uint32, bits uint64) {
 	binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(to)^bits<<(bit&7))
 }
 
-// hide has a text not found by its digest, because that of another is kept alike.
+// hide has a text not found by its digest, because that of another is kept alike. Of three
+// that are alike, which is next to never, one may be found again, and is then found out.
 func (t *texts) hide(at uint32) {
 	t.flip(at, 1<<t.width-1)
 	runtime.KeepAlive(t)
@@ -156,13 +156,14 @@ func (t *texts) next(digest uint64, n uint32) {
 	last := t.last
 	t.last = digest >> max(0, int(t.shift)-t.width)
 	runtime.KeepAlive(t)
-	if last == t.last {
+	alike := n > 0 && last == t.last
+	if alike {
 		if !t.hidden {
 			t.hide(n - 1)
 		}
 		t.hide(n)
 	}
-	t.hidden = last == t.last
+	t.hidden = alike
 }
 
 // fill ends what next has begun.
@@ -294,13 +295,15 @@ func (t *tables) place(digest uint64) (in *texts, at int64) {
 
 func (t *tables) opens() int64 { return t.far.opens.Load() + t.near.opens.Load() }
 
-// know reads the texts of the last snapshot, keeping so many bytes of each.
+// know reads the texts of the last snapshot, keeping so many bits of each.
 func (r *Run) know(ctx context.Context, width int) error {
-	t := &tables{near: newTexts(r.last.held, width), far: newTexts(0, width)}
+	t, far := &tables{}, int64(0)
 	if body := r.last.body; body != nil {
 		r.replaced.n, t.seen, t.doubled.n = body.held, make([]uint64, body.held/64+1), body.held
-		t.far = newTexts(body.ending.texts, width)
+		far = body.ending.texts
 	}
+	t.far, t.near = newTexts(far, width), newTexts(r.last.held, width)
+	r.tables = t
 	if err := r.eachNear(ctx, t.near.count); err != nil {
 		return err
 	}
@@ -318,8 +321,19 @@ func (r *Run) know(ctx context.Context, width int) error {
 		return err
 	}
 	t.far.fill()
-	r.tables = t
 	return r.eachNear(ctx, t.addNear)
+}
+
+// freeTexts gives the texts back at once: nobody knows when the garbage collector would,
+// since it does not count them.
+func (r *Run) freeTexts() {
+	r.knowing.Lock()
+	defer r.knowing.Unlock()
+	if t := r.tables; t != nil {
+		t.far.block.Free()
+		t.near.block.Free()
+		r.tables = nil
+	}
 }
 
 // addNear takes the next text of the other file. Those that are kept alike are hidden.

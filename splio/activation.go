@@ -114,7 +114,7 @@ type Activation struct {
 
 	// Memory is how many bytes the comparison may hold, at least 16 MiB; the rest
 	// goes to temporary files in State. When it is 0, that is 64 MiB; over a CSV file,
-	// texts that are known from the last run may take up to 200 MiB besides, at 4 to 6
+	// texts that are known from the last run may take up to 200 MiB besides, at 3.5 to 6
 	// bytes for each contact. Where they do not fit, a run takes longer. See
 	// [diff.RunOptions]. Reading and rendering takes a few MiB for each processor
 	// besides, of which at most 16 are used.
