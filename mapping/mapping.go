@@ -145,7 +145,7 @@ type Policy string
 
 const (
 	Blank  Policy = "blank"  // an empty cell: the column is there and holds nothing
-	Absent Policy = "absent" // no cell at all: the destination is told nothing about the attribute
+	Absent Policy = "absent" // no cell at all: the destination is told nothing about the attribute, so its row may need a file of its own
 	Reject Policy = "reject" // the record is rejected
 	Cut    Policy = "cut"    // the text is shortened; for Field.Long alone
 )

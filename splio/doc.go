@@ -47,11 +47,10 @@
 //	released   approved by [Plan.Release]: the next Run sends it first
 //	applying   on its way: the next Run ends its delivery first
 //
-// A plan is braked when it is over a segment that is empty, has shrunk or has
-// changed beyond the limits of [Activation.Brakes], which are on by default: a Run
-// then ends with a [*BrakeError], before anything is sent. Mend the segment and
-// run again; or, when it is right as it is, release the plan, for a reason that is
-// kept with it:
+// A plan is braked when its segment is empty, or has shrunk or changed beyond the
+// limits of [Activation.Brakes], which are on by default: a Run then ends with a
+// [*BrakeError], before anything is sent. Mend the segment and run again; or, if
+// it is right as it is, release the plan, for a reason that is kept with it:
 //
 //	if braked, ok := errors.AsType[*splio.BrakeError](err); ok {
 //		// look at braked.Readings, and at the files in the outbox
