@@ -19,9 +19,9 @@
 //		...
 //	}
 //
-// Rendering never fails. A record is rejected as a whole when its key is unusable or when a value has no cell whose policy
-// is [Reject]; any other problem costs one cell. Each is a [Rejection] of the row, with the record, the field and one of a
-// fixed set of reasons, and every problem of a record is reported at once.
+// Rendering never fails. A record is rejected as a whole when its key is unusable, or when a value gives no cell and
+// its policy is [Reject]; any other problem costs one cell. Each problem is a [Rejection] of the row, with the record,
+// the field and one of a fixed set of reasons, and all problems of a record are reported at once.
 //
 // # From a value to a cell
 //
@@ -35,8 +35,8 @@
 //  4. The Transforms are applied, in the order of the mapping. What they do with numbers, booleans and dates, with null and
 //     with text that is not UTF-8 is laid down at [Transform]. A value that one of them refuses is invalid; Fail, if set,
 //     says what happens then, otherwise Invalid does.
-//  5. Null and what is empty now have no cell: Empty says what happens. For every type but Text, white space and invisible
-//     marks at the ends are dropped first.
+//  5. A value that is now null or empty has no cell: Empty says what happens. For every type but Text, white space and
+//     invisible marks at the ends are dropped first.
 //  6. The value is read as the field's [Type], and rendered. One that is not of a form listed there is invalid: Invalid
 //     says what happens. Text is made one line, without control characters, and normalised (Unicode form NFC).
 //  7. A cell with more characters than the attribute allows: Text does what Long says, and is cut by default; anything else
@@ -48,15 +48,15 @@
 // empty value is reported only when it rejects the record; an invalid or cut one always, with the attribute it concerns, so
 // that blanks can be counted by column.
 //
-// Without transforms, a cell that is read again with the same Field renders to itself: an export of the destination makes a
-// segment that changes nothing. The mapping itself can make an exception: Layouts that do not read the form that is
-// written, or read it as another date.
+// Without transforms, a cell that is read again with the same Field renders to itself: an export of the destination
+// makes a segment that changes nothing. Only the mapping itself can break this rule, by Layouts that do not read the
+// form that is written, or read it as another date.
 //
 // # What shows and what does not
 //
 // The values of a contact are personal data. No error, rejection, value or row of this package shows one when it is
-// formatted, logged or encoded as JSON; Rejection.Value gives the offending one on purpose. What goes by reflection can be
-// kept from a [Rejection], but not from a [Value] or a [Row] inside another type: see there.
+// formatted, logged or encoded as JSON; [Rejection.Value] gives the offending one on purpose. A printer that goes by
+// reflection gets nothing out of a Rejection, but it can out of a [Value] or a [Row] inside another type: see there.
 //
 // # Limits
 //

@@ -13,11 +13,11 @@ import (
 // [Mapping.Bind]; the zero Mapping has no key and is an error there. A Mapping is not modified by this package and may be
 // shared between goroutines while nobody writes to it.
 type Mapping struct {
-	// Key is the matching key: the attribute that identifies a contact at the destination. A key is never blank, absent,
-	// shortened or made up: a record without a usable key is rejected, and Default, constant and default are refused. A
-	// key of type [Text] is also trimmed, of white space and of invisible marks (zero-width and bidirectional ones), so that
-	// these do not make two contacts of one; one with such a mark inside ([ReasonInvisible]) and one that reads NULL are
-	// refused.
+	// Key is the matching key: the attribute that identifies a contact at the destination. A key is never blank,
+	// absent, shortened or made up: a record without a usable key is rejected, and Default, constant and default are
+	// refused. White space and invisible marks (zero-width and bidirectional ones) at the ends of a key of type [Text]
+	// are dropped, so that they do not make two contacts of one; a key with such a mark inside ([ReasonInvisible]) and
+	// a key that reads NULL are refused.
 	Key Field `json:"key"`
 
 	// Fields are the other attributes, in the order of the columns.
@@ -81,8 +81,9 @@ type Field struct {
 	// attribute that is not declared. Only an attribute whose own type is Text may be given another type.
 	Type Type `json:"type,omitempty"`
 
-	// Default is text that is taken in place of null and of empty text, before the transforms; white space alone is empty
-	// for every type but [Text]. Empty does not apply then. A Default that could not be rendered is refused by Bind.
+	// Default is text that is taken in place of null and of empty text, before the transforms; white space alone is
+	// empty for every type but [Text]. With a Default, Empty does not apply to these values. A Default that could not
+	// be rendered is refused by Bind.
 	Default string `json:"default,omitempty"`
 
 	// Empty is what null and empty text do. Defaults to [Blank], and to [Reject] for the key, which takes no other.
@@ -92,15 +93,15 @@ type Field struct {
 	// takes no other.
 	Invalid Policy `json:"invalid,omitempty"`
 
-	// Long is what text that is longer than the attribute allows does; it is for type [Text]. Defaults to [Cut], to Blank
-	// where Flatten is "json", which a cut would break, and to Reject for the key, which takes no other. A value of any
-	// other type that is too long is invalid.
+	// Long is what text that is longer than the attribute allows does; it is for type [Text]. Defaults to [Cut]; to
+	// Blank where Flatten is "json", because a cut would break the JSON; and to Reject for the key, which takes no
+	// other. A value of any other type that is too long is invalid.
 	Long Policy `json:"long,omitempty"`
 
-	// Layouts are layouts of package time, tried in order to read text as a [Date] or [DateTime]; other types take none.
-	// Each must hold a year, a month and a day. A zone is -0700 or Z07:00, never MST: an abbreviation does not say which
-	// zone it is, and package time makes UTC of those it does not know. Defaults to the ISO forms listed at [Date]; when
-	// given, those forms are only read if listed too.
+	// Layouts are layouts of package time, tried in order to read text as a [Date] or [DateTime]; other types take
+	// none. Each must hold a year, a month and a day. A zone is -0700 or Z07:00, never MST: an abbreviation does not
+	// say which zone it is, and package time takes those it does not know for UTC. Defaults to the ISO forms listed at
+	// [Date]; if Layouts are given, these forms are read only if they are listed too.
 	Layouts []string `json:"layouts,omitempty"`
 
 	// Layout is the layout of package time that a [Date] or [DateTime] is written in; other types take none. It holds a
@@ -144,7 +145,7 @@ type Policy string
 
 const (
 	Blank  Policy = "blank"  // an empty cell: the column is there and holds nothing
-	Absent Policy = "absent" // no cell at all: the destination is told nothing about the attribute
+	Absent Policy = "absent" // no cell at all: the destination is told nothing about the attribute, so its row may need a file of its own
 	Reject Policy = "reject" // the record is rejected
 	Cut    Policy = "cut"    // the text is shortened; for Field.Long alone
 )

@@ -10,8 +10,8 @@ import (
 )
 
 // Algorithms are lists of SSH algorithms by their names in the protocol, such as "diffie-hellman-group14-sha1" or "aes128-cbc", in order of
-// preference. A list that is given takes the place of the default, which has the secure ones only: an old server may need others. When a server
-// has none of a list, the error shows its list beside ours.
+// preference. A list that is given replaces the default, which has only secure ones: an old server may need others. If a server supports
+// none of a list, the error shows the server's list beside ours.
 type Algorithms struct {
 	KeyExchanges []string
 	Ciphers      []string

@@ -18,13 +18,13 @@ const sizeOf = "size of" // what errors call a call of Size
 var errClosed = &endError{"the client is closed", net.ErrClosed}
 
 // Client puts files into a drop directory on an SFTP server. It connects at its first call and keeps the connection, with keep-alives,
-// until Close. After an error of the connection or of the protocol it drops it completely, and connects anew. A call whose failure may pass is
-// tried again, from its beginning, as [Config].Attempts and Backoff say; refusals, logins and host keys are not.
+// until Close. After an error of the connection or of the protocol it drops the connection, and makes a new one. A call whose failure may
+// pass is tried again from its beginning, as [Config].Attempts and Backoff say; refusals, failed logins and wrong host keys are not.
 //
-// A Client is safe for concurrent use; its calls are done one after the other. Besides what the contract of the package says, a call
-// fails with an error that matches [os.ErrDeadlineExceeded] when the server does not answer within [Config].Timeout, with a
-// [*HostKeyError] or [ErrLogin] when it can not get in, and with [net.ErrClosed] after Close. When the context of a call ends, the
-// server has half a second left to finish what it does and to remove the temporary file; then the connection is cut.
+// A Client is safe for concurrent use; its calls are done one after the other. Besides what the contract of the package says, a call fails
+// with an error that matches [os.ErrDeadlineExceeded] when the server does not answer within [Config].Timeout, with a [*HostKeyError] or
+// [ErrLogin] when it can not get in, and with [net.ErrClosed] after Close. When the context of a call ends, the server has half a second to
+// finish what it is doing and to remove the temporary file; then the connection is cut.
 type Client struct {
 	addr, user         string
 	dir, staging       string
@@ -51,14 +51,14 @@ type Client struct {
 
 // Put implements the contract of the package. At most 64 packets of [Config].PacketSize are under way at a time.
 //
-// When the connection is lost during the rename, a new one is made to look where the file is. If that can not be found out the error says
-// that the outcome is unknown: then the file is in place, or the temporary file is, or, when the reader is quick, neither. A size that can not
-// be looked at is not an error as long as the server has confirmed every byte; and a file that is gone right after the rename, as its
-// temporary name is, has been picked up, which [Config].Notify is told.
+// When the connection is lost during the rename, a new one is made to look where the file is. If that can not be found out, the error says
+// that the outcome is unknown: either the file is in place, or the temporary file is, or, when the reader was quick, neither. That the
+// server does not tell the size is no error as long as it has confirmed every byte. A file that is gone right after the rename, together
+// with its temporary name, has been picked up; [Config].Notify is told so.
 //
-// The rename is the plain one of the protocol, which fails when the name exists. Some servers overwrite all the same: there, the look
-// just before the rename is all that protects a file that another writer makes under the same name. A server that lets an account neither look
-// nor overwrite gives no reason when a name is taken, and the error does not match [fs.ErrExist].
+// The rename is the plain one of the protocol, which fails when the name exists. Some servers overwrite all the same: with these, only the
+// look just before the rename protects a file that another writer makes under the same name. A server that lets an account neither look nor
+// overwrite gives no reason when a name is taken, and the error does not match [fs.ErrExist].
 //
 // With [Config].Direct, temp is not used, and a file that could not be removed after an error stays under name as far as it was written.
 func (c *Client) Put(ctx context.Context, name, temp string, body *io.SectionReader) error {
@@ -102,7 +102,7 @@ func (c *Client) Size(ctx context.Context, name string) (size int64, err error) 
 	return size, err
 }
 
-// Capabilities are what a server says of itself and lets an account do.
+// Capabilities say what a server can do, and what it lets the account do.
 type Capabilities struct {
 	Server string // how its software calls itself, like "OpenSSH_9.2"; for reading, not for decisions
 
@@ -112,8 +112,8 @@ type Capabilities struct {
 	Fsync       bool // it has fsync@openssh.com: files are on its disk before they are renamed
 }
 
-// Check connects and logs in, unless that is done, looks whether the drop directory is there, and returns what the server can do. The error
-// matches [fs.ErrNotExist] when the directory is missing. A server that does not let us look passes.
+// Check connects and logs in, if there is no connection yet, looks whether the drop directory is there, and returns what the server can do.
+// The error matches [fs.ErrNotExist] when the directory is missing. A server that does not let us look passes.
 func (c *Client) Check(ctx context.Context) (caps Capabilities, err error) {
 	err = c.do(ctx, "check", "", func(_ context.Context, s *session) error {
 		caps = s.caps

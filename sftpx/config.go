@@ -41,8 +41,8 @@ type Config struct {
 	KnownHosts string
 
 	// HostKey pins the server's key: "ssh-ed25519 AAAA..." as in a .pub file, or its fingerprint "SHA256:...". When KnownHosts is given
-	// too, both must accept the key. With a fingerprint alone, a server that has keys of several types is connected to once per type, before
-	// login, until one matches.
+	// too, both must accept the key. With a fingerprint alone, a server that has keys of several types is connected to once for each type,
+	// without a login, until one matches.
 	HostKey string
 
 	// Algorithms are for servers that do not know those in use today.
@@ -55,19 +55,19 @@ type Config struct {
 	Staging string
 
 	// Direct writes files under their final name from the start, for servers that can not rename. A reader may then see a part of a file,
-	// and one that is left behind by a crash or a lost connection is not replaced by the next call: its name is taken.
+	// and a part that a crash or a lost connection has left behind is not replaced by the next call: its name is taken.
 	Direct bool
 
-	// Timeout limits connecting, handshake and login taken together; then, in each call, the time without any sign of progress from the
-	// server (a long upload that moves is not cut); then closing. The default is 30 s.
+	// Timeout limits three things: connecting, handshake and login together; in each call, the time without any sign of progress from the
+	// server (a long upload that moves is not cut); and closing. The default is 30 s.
 	Timeout time.Duration
 
 	// KeepAlive is the time between two signs of life sent to the server while connected. A connection on which nothing is received for
 	// KeepAlive + Timeout is dropped. The default is 15 s.
 	KeepAlive time.Duration
 
-	// Attempts is how often a call tries at most when what went wrong may pass: a lost connection, silence, an unspecific failure. 1 means
-	// once. The default is 4.
+	// Attempts is the most attempts that a call makes when the failure may pass: a lost connection, silence, an unspecific failure. 1 means
+	// no repetition. The default is 4.
 	Attempts int
 
 	// Backoff is the wait before the second attempt. It doubles from one to the next, up to 30 s; each wait is cut by a random part of up to a
@@ -81,7 +81,8 @@ type Config struct {
 	// Dial opens the network connection, through a proxy for instance; it must return when ctx ends. The default is that of a zero net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
-	// Notify, when given, is told what a call's error does not tell. It is called during calls, one at a time, and must not call the Client.
+	// Notify, when given, is told what the error of a call does not say. It is called during calls, one at a time, and must not call the
+	// Client.
 	Notify func(Notice)
 
 	// Logger, when given, gets the events that the comment of the package lists. No secret, user name, directory or error is among them.

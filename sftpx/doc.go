@@ -20,15 +20,15 @@
 //   - A file already called temp is taken for the leftover of an earlier attempt at the same file, and is replaced.
 //   - A file already called name is never overwritten: the error matches [fs.ErrExist]. This is looked at before the upload and
 //     again at the rename. The temporary file is removed.
-//   - After any other error the temporary file is removed if the destination still allows it, and nothing of ours is under name. The
-//     exceptions are named in the error: a connection lost while the rename is under way, when nobody can say on which side of
-//     it, a size that is wrong after the rename, and, for [Dir], a directory that could not be synced after the file was published.
+//   - After any other error the temporary file is removed if the destination still allows it, and nothing of ours is under name. The error names
+//     the exceptions: a connection lost during the rename, so that nobody knows whether it was done; a size that is wrong after the rename; and,
+//     for [Dir], a directory that could not be synced after the file was published.
 //   - Put may be called again with the same arguments after an error.
 //   - body is read through ReadAt from its offset 0, whatever its own position, and may be read more than once. A body that ends
 //     before body.Size() is an error matching [io.ErrUnexpectedEOF], and nothing is published.
-//   - A missing drop directory is an error that names it and matches [fs.ErrNotExist], which for [Client] is said of a missing staging directory too
-//     and of nothing else. No directory is ever created.
-//   - When ctx ends, so does the call, with [context.Cause] in the error. A ReadAt of the body that has begun is waited for.
+//   - A missing drop directory is an error that names it and matches [fs.ErrNotExist]. For [Client], a missing staging directory gives such an
+//     error too, and nothing else does. No directory is ever created.
+//   - When ctx ends, so does the call, with [context.Cause] in the error. It waits for a ReadAt of the body that has begun.
 //
 // Size gives the size in bytes of the file with that bare name. The error matches [fs.ErrNotExist] when there is no such file, and
 // [errors.ErrUnsupported] when the destination does not let us look.
@@ -38,19 +38,20 @@
 //
 // # SFTP
 //
-// [New] checks the whole [Config] and reports every problem at once. It does not dial: the first call does, so prepare the files
-// first and let the connection be short. The server's host key is always checked, against a known_hosts file or a pinned key; there is no
-// way around it, and [HostKeyError] says what to do. Login is by password, in a dialogue too, by key, and by ssh-agent.
+// [New] checks the whole [Config] and reports every problem at once. It does not dial: the first call does. So prepare the files first, and keep
+// the connection short. The server's host key is always checked, against a known_hosts file or a pinned key; there is no way around it, and
+// [HostKeyError] says what to do. Login is by password (keyboard-interactive included), by key, and by ssh-agent.
 //
-// Nothing waits for ever: connecting, every answer and closing have a time limit ([Config].Timeout), and an answer counts when it is whole.
-// What may pass is tried again on a new connection, after growing, random waits, and from the first byte of the file; what the server refuses
-// is not, and neither is a login. A rename whose answer is lost is looked into, and never followed by a second upload under the same temporary name: a
-// slow server might still do it. [Config].Notify is told of attempts, and of files that were picked up before they could be looked at.
-// An error of a Client has a method Retryable() bool: whether a call at a later time may do better without anybody's doing.
+// Nothing waits for ever: connecting, every answer and closing have a time limit ([Config].Timeout), and an answer counts only when it is whole.
+// After an error that may pass, the call is tried again on a new connection, after growing, random waits, and from the first byte of the file.
+// What the server refuses is not tried again, and neither is a login. When the answer to a rename is lost, Put looks where the file is, and
+// never uploads again under the same temporary name: a slow server might still do the rename. [Config].Notify is told of attempts, and of files
+// that were picked up before they could be looked at. An error of a Client has a method Retryable() bool, which reports whether a later call may
+// succeed without anybody's doing.
 //
-// Attributes are never set, directories never made or listed, files never overwritten, so that accounts that may only write and rename are enough.
-// [Client.Check] shows what a server can do. For servers that can not rename there is [Config].Direct, and for readers that take temporary
-// files as well there is [Config].Staging.
+// A Client never sets attributes, makes or lists directories, or overwrites files, so an account that may only write and rename is enough.
+// [Client.Check] shows what a server can do. For servers that can not rename there is [Config].Direct, and for readers that take temporary files
+// as well there is [Config].Staging.
 //
 // # Logs
 //
@@ -71,5 +72,6 @@
 //
 // Reading, listing or deleting at the destination, FTP, logins that ask for more than a password.
 //
-// Package [github.com/spliosync/spliosync/sftpx/sftpxtest] has an SFTP server for tests and the suite that holds any transport to this contract.
+// Package [github.com/spliosync/spliosync/sftpx/sftpxtest] has an SFTP server for tests, and a suite that checks any transport against this
+// contract.
 package sftpx

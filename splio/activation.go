@@ -30,18 +30,18 @@ type Activation struct {
 	// missing. It belongs to one activation: its mapping and sub-sequence may
 	// change over time, its universe and key attribute may not. Two activations
 	// that take turns on one State undo each other's memory of their attributes.
-	// An attribute that was dropped and is mapped again later is sent where it
-	// has a value; to clear it elsewhere, Refresh.
+	// An attribute that was dropped and is later mapped again is sent for contacts
+	// that have a value in it; to clear it for the others, Refresh.
 	//
 	// After a State was restored from a backup, run once with Refresh.
 	State string
 
 	// Differ, when set, keeps the snapshots and compares, in place of package diff
 	// in State: it is for a segment that stays in its SQL engine, see package
-	// splio/warehouse. State holds the rest all the same, and neither goes with
-	// another of its kind. Memory is of no use then, DigestKey is to be given, and
-	// Preview needs what Plan needs of the Differ. What is wrong with a record is
-	// reported, and counted in [Report.Rejections], when it is a candidate.
+	// splio/warehouse. State still holds the rest, and belongs to the snapshots of
+	// this Differ. Memory then has no effect, DigestKey is required, and Preview
+	// needs the same of the Differ as Plan. Faults of a record are reported, and
+	// counted in [Report.Rejections], only when the record is a candidate.
 	Differ Differ
 
 	// Insert is the insert mode. On, rows may create contacts: the sub-sequence
@@ -49,20 +49,19 @@ type Activation struct {
 	// Splio: the sub-sequence must only update, and ignores other rows.
 	Insert bool
 
-	// Known yields the keys that exist in Splio, such as those of an export, which
-	// [ReadKeys] reads; source.Each makes one of keys in memory.
-	// Then, with Insert off, records that are new and not among them are held
-	// back instead of being sent, and looked at again in the next run. It is
-	// read once a run.
+	// Known yields the keys that exist in Splio: [ReadKeys] reads them from an
+	// export, and source.Each makes a sequence of keys in memory. With Insert off,
+	// new records that are not among them are then held back instead of being
+	// sent, and looked at again in the next run. It is read once a run.
 	Known iter.Seq2[string, error]
 
 	// Duplicates is what becomes of records that share a key and differ. By
 	// default they are all rejected.
 	Duplicates diff.DuplicatePolicy
 
-	// MaxUnusable is the number of records without a usable key up to which
-	// contacts that are not in the segment count as left. With more of them such
-	// a record may be theirs, and they keep their state. The default is 0.
+	// MaxUnusable is the most records without a usable key with which contacts
+	// that are not in the segment still count as left. With more, these contacts
+	// keep their state, since such a record may be theirs. The default is 0.
 	MaxUnusable int64
 
 	// Partial says that the segment is only a part, such as a repaired file of
@@ -80,10 +79,9 @@ type Activation struct {
 	// of them.
 	Rows Rows
 
-	// MaxFiles is the number of files of a sub-sequence up to which contacts with
-	// different sets of columns get different files: 64 when 0. It bounds the sets
-	// that absent cells, or Rows, lead to, not the parts of a set that is larger
-	// than a file.
+	// MaxFiles is the most files of a sub-sequence that contacts with different
+	// sets of columns are spread over: 64 when 0. It bounds the sets that absent
+	// cells, or Rows, lead to, not the parts of a set that is larger than a file.
 	MaxFiles int
 
 	// Subscribe are the ids of lists that contacts join when they are inserted, 0
@@ -106,18 +104,18 @@ type Activation struct {
 	// context ends when negative.
 	WaitFor time.Duration
 
-	// Retain is the number of delivered plans whose files and manifest are kept, in
-	// the directory sent of State, to be looked at later; older ones are removed
-	// by the run that delivers a newer one. They are personal data in clear. The
-	// default is 0: nothing is kept, and what was is removed.
+	// Retain is the number of delivered plans whose files and manifest are kept,
+	// in the directory sent of State, to be looked at later; the run that delivers
+	// a newer plan removes older ones. They are personal data in clear. The
+	// default is 0: nothing is kept, and what was kept is removed.
 	Retain int
 
 	// Memory is how many bytes the comparison may hold, at least 16 MiB; the rest
-	// goes to temporary files in State. When it is 0, that is 64 MiB; over a CSV file,
-	// texts that are known from the last run may take up to 200 MiB besides, at 3.5 to 6
-	// bytes for each contact. Where they do not fit, a run takes longer. See
-	// [diff.RunOptions]. Reading and rendering takes a few MiB for each processor
-	// besides, of which at most 16 are used.
+	// goes to temporary files in State. When it is 0, that is 64 MiB; for a CSV
+	// file, recognising texts from the last run may take up to 200 MiB more, at
+	// 3.5 to 6 bytes for each contact. Where that does not fit, a run takes longer.
+	// See [diff.RunOptions]. Reading and rendering takes a few MiB for each
+	// processor besides, of which at most 16 are used.
 	Memory int64
 
 	// DigestKey is the secret, of 16 bytes or more, under which the state holds
@@ -134,9 +132,10 @@ type Activation struct {
 
 	// OnRejectedRecord, when set, is called for each record that is rejected as a
 	// whole, with all that was found wrong with it, so that it can be repaired and
-	// fed back: source.Rejects writes such records to a file. Conflicting duplicates
-	// come last, with values that are text. An error ends the making of the plan.
-	// The record is valid during the call only.
+	// fed back: the method Write of a source.Rejects writes such records to a
+	// file; call its Close after the run. Conflicting duplicates come last, with
+	// values that are text. An error ends the making of the plan. The record is
+	// valid during the call only.
 	OnRejectedRecord func(*mapping.Record, []mapping.Rejection) error
 
 	// OnProgress, when set, is told how far the call is: at the beginning and end of
@@ -332,14 +331,14 @@ func (j *job) clock() time.Time {
 // When the plan has hit one of the [Brakes], it is left in the outbox, braked,
 // and comes together with a [*BrakeError]. With any other error there is no plan.
 //
-// Wrong configuration is reported all at once, with [ErrConfig], before the
-// state is opened. A segment in a CSV file is read again for the records that are
-// not what they were, other than in a first run: one that was written to or replaced meanwhile gives an error.
-// In such a file, a record whose text is what it was in the last delivered run is
-// not rendered again, as long as the mapping, the header, the rules of its time
-// zones, this module and the version of Go are the same; a function without a
-// [mapping.Transform] Version, or a key made of several fields, keeps that from
-// happening. Of a build whose version nobody has named, it has to be the same file.
+// Wrong configuration is reported all at once, with [ErrConfig], before the state
+// is opened. Except in a first run, a CSV file is read a second time, for the
+// records that have changed; a file that was written to or replaced in between
+// gives an error. A record in it whose text is the same as in the last delivered
+// run is not rendered again, as long as the mapping, the header, the rules of its
+// time zones, this module and the version of Go are the same. A function without a
+// [mapping.Transform] Version, or a key made of several fields, prevents that. A
+// build whose version is unknown has to be the same executable file.
 //
 // A plan that would fill the disk of State fails before it does. After an error
 // the state is as it was, except that a ready plan may be gone, and that

@@ -13,7 +13,7 @@ import (
 )
 
 // Adopt takes the segment for what Splio holds already, and sends nothing: every
-// valid record counts as delivered. So who leaves another tool needs no full
+// valid record counts as delivered. So a move from another tool needs no full
 // resend: adopt the segment that the other tool sent last, and Run from then on.
 // With Insert on, the contacts count as existing in Splio; otherwise they are
 // unconfirmed, as after a run.
@@ -21,8 +21,8 @@ import (
 // With [Activation.Known], such as the keys of an export from Splio, only records
 // with these keys are adopted, and they count as existing; all others are held
 // back, so that the next run finds them new. Here Known goes together with Insert.
-// That the values in Splio are those of the segment nobody can see from keys: to
-// be sure, Refresh once.
+// Keys do not show whether the values in Splio are those of the segment: to be
+// sure, Refresh once.
 //
 // A State that has delivered or adopted before is refused with an error that
 // matches fs.ErrExist, unless replace is set: then what it remembers of contacts

@@ -16,22 +16,22 @@ import (
 // Brakes are the limits beyond which a plan is not sent before somebody has
 // looked at it. The zero value is all brakes with their defaults.
 //
-// A limit is a share from 0 to 1, and the brake is hit above it: 0 stands for
-// the default, 1 switches the brake off, and a very small one lets nothing pass.
+// A limit is a share from 0 to 1, and the brake is hit above it. 0 stands for the
+// default, 1 switches the brake off, and a very small limit lets nothing pass.
 //
-// On the first run there is nothing to compare with: Empty, Rejected and
-// ColumnInvalid alone apply then. The last of them does because the first run
-// writes to every contact, and because an attribute that has always been full of
-// invalid values should be known at once. With [Activation.Partial], AllowEmpty,
-// Shrunk, Left, Deleted, Size and Rows do not apply.
+// On the first run there is nothing to compare with: only Empty, Rejected and
+// ColumnInvalid apply. ColumnInvalid does because the first run writes to every
+// contact, and because an attribute that has always been full of invalid values
+// should be noticed at once. With [Activation.Partial], AllowEmpty, Shrunk, Left,
+// Deleted, Size and Rows do not apply.
 //
 // Size and Rows compare with the history of State, see [Activation.History]: with
-// the mean of the last 28, 21, 14 or 7 delivered runs, whichever there are, without
-// the first one and those of a part of the segment. These are whole weeks of daily
-// runs, so that a mean has every day of the week as often as the others. With fewer
-// than 7 they do not apply. A run that was released is the new usual: what was
-// before it does not count any more, and until there are 7 runs from it on, neither
-// applies.
+// the mean of the last 28, 21, 14 or 7 delivered runs, whichever there are,
+// without the first one and those of a part of the segment. These are whole weeks
+// of daily runs, so that a mean has every day of the week as often as the others.
+// With fewer than 7 they do not apply. A run that was released is the new usual:
+// earlier runs do not count any more, and neither brake applies until there are 7
+// runs from it on.
 type Brakes struct {
 	// AllowEmpty lets a segment without any record pass, whatever was sent before;
 	// Shrunk and Left still apply to it.
@@ -74,23 +74,23 @@ type Brakes struct {
 	// because it was invalid. The default is 0.5.
 	ColumnInvalid float64
 
-	// Size limits by how much more or fewer records than usual the segment may have,
-	// as a share of the usual number. The default is 0.5. It is for what goes on for
-	// days, each of which passes Shrunk and Inserted, and for records that are read
-	// more than once. More than twice the usual number can not be asked for: 1
-	// switches it off.
+	// Size limits by how much more or fewer records than usual the segment may
+	// have, as a share of the usual number. The default is 0.5. It catches what
+	// builds up over days, each of which passes Shrunk and Inserted, and records
+	// that are read more than once. A limit that allows more than twice the usual
+	// number is not possible: 1 switches it off.
 	Size float64
 
-	// Rows limits how many times as many contacts as usual are new or have changed, as
-	// Inserted and Changed count them. It is no share but a factor above 1, and 1
-	// switches it off. The default is 10: what comes once a week, such as points that
-	// are counted anew on Sundays, is less than 7 times the mean of a whole week,
-	// however much it is. Up to 1000 contacts, and up to 5% of the records of the
-	// segment, it does not apply.
+	// Rows limits how many times as many contacts as usual are new or have
+	// changed, as Inserted and Changed count them. It is no share but a factor
+	// above 1, and 1 switches it off. The default is 10: a weekly peak, such as
+	// points that are counted anew on Sundays, is always less than 7 times the
+	// mean of a whole week. Up to 1000 contacts, and up to 5% of the records of
+	// the segment, it does not apply.
 	Rows float64
 
-	// Minimum is the number that a share is taken of, records or contacts, below
-	// which it says nothing: 100 when 0. An empty segment is one at any number.
+	// Minimum is the least number of records or contacts of which a share is
+	// judged: 100 when 0. An empty segment is judged at any number.
 	Minimum int64
 }
 

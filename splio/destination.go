@@ -26,10 +26,10 @@ type Destination struct {
 	// off only update (FORMAT.md, section 7).
 	Subsequence string
 
-	// Creating is the sub-sequence for new contacts, when it is not the one for
-	// all others: a pair, of which this one creates and the other updates. It
-	// should update as well, since a contact that is new here may exist in Splio.
-	// It is used with Insert on alone.
+	// Creating is the sub-sequence for new contacts, when it is not the same as
+	// for all others: this one then creates, and Subsequence updates. It should
+	// update as well, since a contact that is new here may exist in Splio. It is
+	// used only with Insert on.
 	Creating string
 
 	// NewOnly declares that contacts that are new here can not exist in Splio, so
@@ -47,8 +47,8 @@ type Destination struct {
 
 	// Imports is what Splio's import configuration says, as [ReadImportConfigs]
 	// reads it. A plan that contradicts it is refused, with [ErrConfig] and the
-	// option's name. What it does not say, all of it by default, is for you to know
-	// (FORMAT.md, section 7).
+	// option's name. Whatever it does not say, which by default is everything, you
+	// have to check yourself (FORMAT.md, section 7).
 	Imports ImportConfigs
 
 	// Custom declares the custom fields that exist in the universe: by the names
@@ -99,10 +99,10 @@ func (d Destination) validate() error {
 }
 
 // FileName returns the n-th name, from 1, that an activation would give a contacts
-// file of that day, for who writes files without one. Of the file it takes Scope,
-// Subsequence ([Destination.Subsequence] when empty) and, for a suffix with {token},
-// SHA256, as [Writer.Close] returns it. Which names were used nobody remembers then.
-// The error matches [ErrConfig].
+// file of that day, for programs that write files without an activation. Of the
+// file it takes Scope, Subsequence ([Destination.Subsequence] when empty) and, for
+// a suffix with {token}, SHA256, as [Writer.Close] returns it. Nothing remembers
+// then which names were used. The error matches [ErrConfig].
 func (d Destination) FileName(f File, day time.Time, n int) (string, error) {
 	err := d.validate()
 	switch f.Scope {

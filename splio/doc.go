@@ -27,10 +27,10 @@
 //	rejected             either                 nothing; its key keeps its state and is no leaver
 //	absent               yes                    nothing; counted as left. [Activation.Left] can ask for more
 //
-// A record sent while Insert was off may be one that Splio ignored, since it
-// did not know the contact. It is remembered as unconfirmed, and counts as new
-// once Insert is on. While Insert stays off, a contact that Splio creates later
-// gets attributes that have not changed since only on a Refresh.
+// A record sent while Insert was off may be one that Splio ignored, since it did
+// not know the contact. It is remembered as unconfirmed, and counts as new once
+// Insert is on. While Insert stays off, a contact that Splio creates later gets
+// its unchanged attributes only through a Refresh.
 //
 // [Activation.Explain] says of one contact which of these lines it is on, and why.
 //
@@ -47,11 +47,10 @@
 //	released   approved by [Plan.Release]: the next Run sends it first
 //	applying   on its way: the next Run ends its delivery first
 //
-// A plan is braked when it is over a segment that is empty, has shrunk or has
-// changed beyond the limits of [Activation.Brakes], which are on by default: a Run
-// then ends with a [*BrakeError], before anything is sent. Mend the segment and
-// run again; or, when it is right as it is, release the plan, for a reason that is
-// kept with it:
+// A plan is braked when its segment is empty, or has shrunk or changed beyond the
+// limits of [Activation.Brakes], which are on by default: a Run then ends with a
+// [*BrakeError], before anything is sent. Mend the segment and run again; or, if
+// it is right as it is, release the plan, for a reason that is kept with it:
 //
 //	if braked, ok := errors.AsType[*splio.BrakeError](err); ok {
 //		// look at braked.Readings, and at the files in the outbox
@@ -59,13 +58,13 @@
 //		report, err := plan.Apply(ctx, client)
 //	}
 //
-// [Plan.Discard] gives a plan up in any state. The records of files that may
-// have been sent are due in the next run, since nobody knows what Splio has.
+// [Plan.Discard] gives a plan up in any state. The records of files that may have
+// been sent are sent again in the next run, since nobody knows what Splio has.
 //
-// A crash, a full disk or a lost connection at any point leaves a state from which the
-// next Run converges. What may happen is that a file is sent again that Splio has
-// taken already; its rows say the same once more. [Retryable] tells errors that may
-// pass by themselves from those that need somebody.
+// A crash, a full disk or a lost connection at any point leaves a state from which
+// the next Run converges. A file that Splio has taken already may be sent again;
+// its rows repeat the same values. [Retryable] tells errors that may pass by
+// themselves from those that need somebody.
 //
 // # State
 //
@@ -89,7 +88,7 @@
 //	sent/TIME-PLAN/    the files and manifest of a delivered plan, personal data in
 //	                   clear: there when [Activation.Retain] asks for it
 //
-// One run at a time may use it, across processes.
+// Only one run at a time may use it, across processes.
 //
 // With a [Differ], the snapshots are elsewhere, and State holds the rest: package
 // splio/warehouse compares a segment in its SQL engine.
@@ -131,13 +130,12 @@
 //	                             and the outcome configuration, pending, waiting, no plan, locked, state,
 //	                             stopped, timeout, missing, exists, permission or other; WARN with braked
 //
-// The error itself is not logged, as what a transport says, and paths, may hold
-// more than a log should: that is the caller's to decide. The same goes for the
-// reason of a release, which the report has.
+// The error itself is not logged, since paths, and the words of a transport, may
+// hold more than a log should: that is for the caller to decide. The same goes for
+// the reason of a release, which is in the report.
 //
 // # The format
 //
-// What Splio accepts, how sure that is, and what this package makes of each
-// unknown is written down in FORMAT.md beside this file. Comments refer to its
-// sections.
+// FORMAT.md beside this file says what Splio accepts, how sure that is, and what
+// this package does about each unknown. Comments refer to its sections.
 package splio

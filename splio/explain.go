@@ -15,16 +15,16 @@ import (
 	"github.com/spliosync/spliosync/mapping"
 )
 
-// Explain says of one contact what the next plan over a segment would do about it,
-// and why, what the current snapshot remembers of it, and what a plan in the outbox
-// does. The key is given as in the segment, or as in a file where the transforms of the
-// key leave that as it is, and brought into the form that the mapping gives it; one
-// that has no such form is told with the reason, as [VerdictNoKey]. Without a segment,
-// src being nil, only the state speaks.
+// Explain says what the next plan over a segment would do about one contact, and
+// why, what the current snapshot remembers of it, and what a plan in the outbox
+// does about it. Give the key as in the segment; the form it has in a file works
+// too if the transforms of the key leave that unchanged. A key that the mapping
+// rejects gives [VerdictNoKey], with the reason. If src is nil, only the state is
+// looked at.
 //
-// While a plan is released or on its way, the next run delivers that first: then the
-// verdict is about what comes after it. Whether a plan as a whole hits one of the
-// [Brakes] is not looked at: [Activation.Preview] tells.
+// While a plan is released or on its way, the next run delivers that first: then
+// the verdict is about what comes after it. Explain does not check whether the
+// plan as a whole would hit one of the Brakes: [Activation.Preview] does.
 //
 // It reads the segment and [Activation.Known] once each, and the snapshot, and holds
 // no more than a few records in memory. The state is only read, and no lock is taken;

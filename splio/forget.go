@@ -16,14 +16,14 @@ import (
 )
 
 // Forget erases contacts from State by their keys, so that no trace of them is
-// left there: not in the snapshot, nor among the keys that [Left] keeps, nor in a plan that waits, nor in those that
-// [Activation.Retain] keeps, of which each with a row of one of the contacts is
-// removed as a whole. It returns how many of the contacts the snapshot had. Keys
-// are brought into the form that the mapping gives them, and held in memory; src is
-// asked for the names of its fields alone.
+// left there: not in the snapshot, nor among the keys that Left keeps, nor in a
+// plan that waits, nor in the plans that [Activation.Retain] keeps. A kept plan
+// with a row of one of the contacts is removed as a whole. It returns how many of
+// the contacts the snapshot had. Keys are brought into the form that the mapping
+// gives them, and held in memory; src is asked for the names of its fields alone.
 //
-// Splio is told nothing. Take the contacts out of the segment as well: in the next
-// run that has them they are new.
+// Splio is told nothing. Take the contacts out of the segment as well: otherwise
+// the next run finds them new and sends them.
 //
 // A plan that nobody has approved is discarded. While one is released or on its
 // way, the error matches [ErrPending]. After an error some traces may be gone and

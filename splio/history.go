@@ -88,17 +88,17 @@ type RunRecord struct {
 }
 
 // History returns the runs that State remembers, the newest last, at most 400. A
-// run is there once it has a plan and that was delivered, had nothing to send, was
-// braked, failed on its way or was discarded: once, with its last outcome. A plan
-// that was made to be looked at and replaced is not there, nor is a
+// run is listed once, with its last outcome, when its plan was delivered, had
+// nothing to send, was braked, failed on its way or was discarded. A plan that was
+// made to be looked at and then replaced is not listed, nor is an
 // [Activation.Preview] or an [Activation.Adopt].
 //
-// A [Activation.Run] or [Activation.Plan] that failed before it had a plan is there
-// with the stage it came to and its time, and nothing else: of more than two in a row
-// that failed alike, the first and the last. It is not when the configuration or the
-// state was refused, when another run was at work or another plan on its way, or when
-// State could not be written to; nor is one that could not begin to read, in a State
-// without history.
+// An [Activation.Run] or [Activation.Plan] that failed before it had a plan is
+// listed with the stage it reached and its time only; of more than two in a row
+// that failed alike, the first and the last. It is not listed when the
+// configuration or the state was refused, when another run was at work or another
+// plan on its way, when State could not be written to, or when it could not begin
+// to read and State has no history yet.
 //
 // It needs nothing of the activation but State, and no lock. A state without history,
 // or none at all, has no runs. A file that can not be used is a diff.StateError; it

@@ -18,18 +18,18 @@ import (
 // To name who has left, the keys of all contacts in the snapshot are kept, in
 // clear, in a file of their own in [Activation.State], which its owner alone can
 // read. They are personal data. Once Left is the zero value, the next run that is
-// delivered removes the file. A run that finds a snapshot without keys collects them
-// from its segment and does nothing about those who left just then;
+// delivered removes the file. A run that finds a snapshot without keys collects
+// them from its segment and does nothing about contacts that left just then;
 // [Report.LeftSkipped] says so.
 //
-// Nothing is done while it is uncertain who has left, and nobody is forgotten then:
-// in a [Activation.Partial] segment, and while more records than
+// Nothing is done, and nobody is forgotten, while it is uncertain who has left: in
+// an [Activation.Partial] segment, and while more records than
 // [Activation.MaxUnusable] lack a usable key, absent contacts keep their state.
 //
-// That a contact comes back undoes nothing by itself: it is sent as a new one, with
-// the lists and attributes that its row has, and nothing else. When keys come to be
-// written in another way, as by a change of the mapping, every contact leaves under
-// the old key and is new under the new one: take Left out of that run.
+// When a contact comes back, nothing is undone: it is sent as a new one, with only
+// the lists and attributes of its row. If keys are written in another way from
+// some run on, as after a change of the mapping, every contact leaves under its
+// old key and is new under its new one: take Left out of that run.
 type Left struct {
 	// Unsubscribe are the ids of lists that they leave, 0 to 63 (that "-" and the id
 	// does so is inferred; FORMAT.md, section 4.3).

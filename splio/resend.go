@@ -15,10 +15,10 @@ import (
 // brought into the form that the mapping gives them; src is asked for the names
 // of its fields alone.
 //
-// With most from 1 to [diff.MaxReports], a contact is marked at most so many
-// times as long as its row does not change; those that were are counted as
-// spent, since sending them once more would change nothing. With 0 there is no
-// limit.
+// With most from 1 to [diff.MaxReports], a contact is marked at most that many
+// times while its row does not change; contacts that have reached the limit are
+// counted as spent, since sending them once more would change nothing. With 0
+// there is no limit.
 //
 // A plan that nobody has approved is discarded. While one is released or on its
 // way, the error matches [ErrPending]. After an error all marks were made or

@@ -8,24 +8,24 @@ import (
 	"github.com/spliosync/spliosync/diff"
 )
 
-// Retryable reports whether what ended a call may pass without anybody's doing, so
-// that a later call is worth the while: no network, a server that is down, a run
-// that is at work already ([diff.ErrLocked]), files that nobody has taken yet
+// Retryable reports whether the cause of an error may pass without anybody's
+// doing, so that a later call is worthwhile: no network, a server that is down, a
+// run that is at work already ([diff.ErrLocked]), files that nobody has taken yet
 // ([ErrWaiting]), a full disk, a segment that is not there yet, a context that has
-// ended. A scheduler that goes on after these alone, and gets a person otherwise,
+// ended. A scheduler that repeats only after these, and otherwise calls a person,
 // repeats nothing that does harm, such as a login that was refused.
 //
-// It is not for nil, nor where somebody has to do something first: [ErrConfig],
-// [BrakeError], [ErrPending], [ErrNoPlan], a diff.StateError, diff.ErrStale,
-// diff.ErrStaged and diff.ErrReadOnly, and what matches fs.ErrExist,
-// fs.ErrPermission or errors.ErrUnsupported, or has an SQLSTATE of a login that is
-// refused (28) or of a query that can not be right (42). An error in err with a method
-// Retryable() bool has the last word on what it stands for, as those of package sftpx
-// and of diff/sqldiff do, and those of a [Transport], segment or [Differ] of your own
-// may.
+// It returns false for nil, and where somebody has to do something first:
+// [ErrConfig], [BrakeError], [ErrPending], [ErrNoPlan], a diff.StateError,
+// diff.ErrStale, diff.ErrStaged and diff.ErrReadOnly, and what matches
+// fs.ErrExist, fs.ErrPermission or errors.ErrUnsupported, or has an SQLSTATE of a
+// login that is refused (28) or of a query that can not be right (42). If an error
+// within err has a method Retryable() bool, that method decides for its part of
+// err. Errors of packages sftpx and diff/sqldiff have one, and those of your own
+// [Transport], segment or [Differ] may.
 //
-// What nobody knows anything of is retryable: after any error the state is one from
-// which the next [Activation.Run] goes on.
+// Any other error is retryable: after any error the next [Activation.Run] can
+// continue from the state.
 func Retryable(err error) bool {
 	if err == nil || is[*BrakeError](err) || is[*diff.StateError](err) {
 		return false

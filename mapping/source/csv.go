@@ -25,9 +25,9 @@ type CSVOptions struct {
 	// Header names the fields of a file whose first line is a record already. Nil reads the names from the first line.
 	Header []string
 
-	// LazyQuotes takes a quote in a field without quotes, and one inside quotes that is neither doubled nor followed by
-	// a separator or the end of the line, for what they are instead of rejecting the record. A text that ends inside
-	// quotes stays an error: the quote would have taken all the records behind it in.
+	// LazyQuotes takes misplaced quotes as text instead of rejecting the record: a quote in a field without quotes, and one
+	// inside quotes that is neither doubled nor followed by a separator or the end of the line. A text that ends inside quotes
+	// stays an error: the quote would have swallowed all the records behind it.
 	LazyQuotes bool
 
 	// Encoding is how the text is encoded, in any case:
@@ -49,14 +49,14 @@ type CSVOptions struct {
 	Encoding string
 }
 
-// CSV reads CSV text from r, once. It does not close r. Text that begins like gzip is unzipped, any number of members.
+// CSV reads CSV text from r, once. It does not close r. Text that begins like gzip is decompressed, with any number of members.
 //
-// Fields may be quoted with ", doubled inside quotes, and hold line breaks then, of which CR LF becomes LF. CR LF and blank
-// lines between records are skipped over. A record with another number of fields than the header is rejected alone with
-// [ErrFieldCount], and its Values are the fields that it has; one with a misplaced quote within its line with [ErrQuote],
-// its only value being the line. A quote that leads on to other lines before it goes wrong, a record above 16 MiB, gzip
-// that is damaged, cut short or followed by something else, a failing reader, no header line, a header that is not UTF-8
-// and lines that end in CR alone stop the reading. Text is not checked otherwise: that is for the mapping.
+// Fields may be quoted with ", doubled inside quotes, and hold line breaks then, of which CR LF becomes LF. CR LF and blank lines
+// between records are skipped over. A record with another number of fields than the header is rejected alone with
+// [ErrFieldCount], and its Values are the fields that it has. A record with a misplaced quote within its line is rejected alone
+// with [ErrQuote], and its only value is the line. A misplaced quote whose field has already run on to other lines, a record
+// above 16 MiB, gzip that is damaged, cut short or followed by something else, a failing reader, no header line, a header that is
+// not UTF-8 and lines that end in CR alone stop the reading. Text is not checked otherwise: that is for the mapping.
 //
 // Values share a buffer of a few hundred KiB, which grows to hold a longer record.
 func CSV(r io.Reader, o CSVOptions) mapping.Source {

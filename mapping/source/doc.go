@@ -1,14 +1,14 @@
-// Package source has the readers of segments: CSV text ([CSV], [CSVFile]), JSON objects a line each ([NDJSON],
-// [NDJSONFile]), structs ([Structs]), maps ([Maps]), lists of values ([Seq]), and SQL ([Query], or [Rows] of one that was run already).
-// [Each] makes what is in memory already fit them. And it has a writer: [Rejects] puts the records that were not taken into a
-// file, to be repaired and read again.
+// Package source reads segments: CSV text ([CSV], [CSVFile]), JSON objects, one a line ([NDJSON], [NDJSONFile]), structs
+// ([Structs]), maps ([Maps]), lists of values ([Seq]), and SQL ([Query], or [Rows] of a query that was already run). [Each] makes
+// an iterator in memory fit these functions. The package also has a writer: [Rejects] puts rejected records into a file, to be
+// repaired and read again.
 //
-// Each gives a [mapping.Source]. What is wrong with one record alone is in its Err, as one of the sentinels of this
-// package, and reading goes on; what stops the reading is yielded as the last error. Where the two cannot be told apart,
-// reading stops: a record lost in silence would look like one that has left the segment.
+// The readers return a [mapping.Source]. A fault of one record is in its Err, as one of the sentinels of this package, and
+// reading continues; an error that stops the reading is yielded last. If it is unclear how far a fault reaches, reading stops: a
+// record lost in silence would look like one that has left the segment.
 //
-// Errors name lines, columns by their number and files, never a value, nor the name of a field in a file: without its
-// header, the first record of a file passes for one.
+// Errors name files, lines and the numbers of columns, but never a value, nor the name of a field in a file: if the header is
+// missing, the first record would pass for one.
 //
 // A source is not safe for concurrent use.
 package source

@@ -2,8 +2,8 @@ package source
 
 import "iter"
 
-// Each is a sequence that can not fail as one that could: what [Structs], [Maps] and [Seq] take, for segments that are in
-// memory already.
+// Each turns a sequence that can not fail into one with errors, as [Structs], [Maps] and [Seq] take it. It is for
+// segments that are in memory.
 //
 //	source.Structs(source.Each(slices.Values(customers)))
 func Each[T any](seq iter.Seq[T]) iter.Seq2[T, error] {

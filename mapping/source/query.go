@@ -16,10 +16,10 @@ type Queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// Query is what a query says, with values for its placeholders. It is run each time that Records is ranged over, under the
-// context of that call, so that a source can be made before there is a connection, be checked without reading anything, and
-// be used for one run after the other. One statement sees one moment; where several have to see the same one, give a *sql.Tx
-// that is read-only and REPEATABLE READ.
+// Query is the result of a query, with args for its placeholders. The query is run each time that Records is ranged
+// over, with the context of that call. So a source can be made before there is a connection, be checked without reading
+// anything, and be used for one run after the other. Each statement sees the data of one moment; if several have to see
+// the same moment, give a *sql.Tx that is read-only and REPEATABLE READ.
 //
 // Fields asks for the columns and for no row, by
 //

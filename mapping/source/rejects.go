@@ -23,17 +23,19 @@ var rejectColumns = []string{"reject_line", "reject_field", "reject_reason"}
 //	email;firstname;reject_line;reject_field;reject_reason
 //	lea.martin@;Léa;17;email;not an e-mail address
 //
-// It is read with the zero [CSVOptions]. A mapping takes no notice of the columns after the fields: reject_line is the line
-// that the record was on, empty where there are no lines; reject_field and reject_reason are the field and the reason of
-// each rejection, with "; " between them. Fields of these names, from a file of rejects that was fed back, are not written
-// again, nor are the last three values of a record that its source rejected where the segment has such fields.
+// It is read with the zero [CSVOptions]. A mapping takes no notice of the columns after the fields: reject_line is the
+// line that the record was on, empty where there are no lines; reject_field and reject_reason are the field and the
+// reason of each rejection, with "; " between them. Fields of these names, from a file of rejects that was fed back,
+// are not written again, nor are the last three values of a record that its source rejected, if the segment has such
+// fields.
 //
 // Values are written as they are in the source, null as empty text, numbers plainly, dates as 2006-01-02 and date-times as
 // 2006-01-02T15:04:05Z. Fed back as it is, a record is rejected again. Two sorts of records are written with a wrong number
 // of cells on purpose, so that they stay rejected until somebody has repaired their row:
 //
-//   - One that its source rejected, such as a line with too few fields, with what there is of it and at least one cell too
-//     many before reject_line, to be removed with the repair. It could be taken with values in the wrong fields otherwise.
+//   - One that its source rejected, such as a line with too few fields, with what there is of it and at least one cell
+//     too many before reject_line, to be removed with the repair. Otherwise it could be taken with values in the wrong
+//     fields.
 //   - One of whose offending values is no text, such as a list or a number, with an empty cell too many before reject_line,
 //     to be removed with the repair. As text the value could be taken for something else: a number for a date, -4 for
 //     a list that is left, a list for a name. Where no field is to blame, or a field that others have been joined with, any
@@ -42,9 +44,9 @@ var rejectColumns = []string{"reject_line", "reject_field", "reject_reason"}
 // A spreadsheet that fills all rows up to the longest when it saves gives every row too many cells, and the header too:
 // remove the surplus column, once its rows are repaired.
 //
-// The file is personal data as it stands, and not encrypted: give it to those only who may see it, and remove it when it
-// has been dealt with. A value that begins with =, +, - or @ is not disarmed, since it could not be fed back then: a
-// spreadsheet may take it for a formula, unless it imports all columns as text.
+// The file is personal data, in clear: give it only to those who may see it, and remove it when it has been dealt with.
+// A value that begins with =, +, - or @ is written as it is, so that it can be fed back: a spreadsheet may take it for
+// a formula, unless it imports all columns as text.
 //
 // The text is UTF-8 with a byte order mark and LF at the end of lines. Rejects is not safe for concurrent use.
 type Rejects struct {
@@ -55,8 +57,8 @@ type Rejects struct {
 	err    error // sticky
 }
 
-// NewRejects begins a file of rejects for a segment with these fields. It does not close w. A name that is not UTF-8 is an
-// error, since it could not be read again.
+// NewRejects begins a file of rejects for a segment with these fields. Call Close at the end; it does not close w. A
+// name that is not UTF-8 is an error, since it could not be read again.
 func NewRejects(w io.Writer, fields []string) (*Rejects, error) {
 	r := &Rejects{w: bufio.NewWriterSize(w, 64<<10), fields: slices.Clone(fields)}
 	_, _ = r.w.WriteString("\ufeff") // its errors stay until Flush
@@ -131,7 +133,8 @@ func (r *Rejects) typed(rec *mapping.Record, one mapping.Rejection) bool {
 // What values that read the same as text are called.
 var textKind, nullKind = mapping.TextValue(nil).String(), mapping.Value{}.String()
 
-// Close writes what is left and returns the first error. It does not close the writer underneath.
+// Close writes what is still buffered and returns the first error: without it, the file lacks its last records, or all
+// of them. It does not close the writer underneath.
 func (r *Rejects) Close() error {
 	r.keep(r.w.Flush())
 	err := r.err

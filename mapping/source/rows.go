@@ -12,7 +12,8 @@ import (
 	"github.com/spliosync/spliosync/mapping"
 )
 
-// Rows is the result of a query that was run already, once; [Query] runs it itself. The fields are its columns, in order.
+// Rows is the result of a query that was already run; it can be read once. [Query] runs the query itself. The fields
+// are its columns, in order.
 //
 // The values are what the driver gives: numbers, booleans, text. The text of a NUMERIC, DECIMAL or NUMBER column is an exact
 // decimal, a time in a DATE column the civil date that the driver gave it. Any other time is an instant: whether a column
@@ -23,8 +24,8 @@ import (
 //
 // Nothing is allocated for a record, save by the driver.
 //
-// Records closes rows at its end, however it ends, a panic in the body of the loop included, and yields what rows.Err and
-// rows.Close report. Who does not range over Records closes rows.
+// Records closes rows at its end, however it ends, a panic in the body of the loop included, and yields what rows.Err
+// and rows.Close report. If Records is never ranged over, the caller closes rows.
 func Rows(rows *sql.Rows) mapping.Source { return &sqlRows{rows: rows} }
 
 type sqlRows struct {

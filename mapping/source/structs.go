@@ -22,10 +22,10 @@ import (
 //		Person            // its tagged fields are read
 //	}
 //
-// A tag "-" leaves an embedded struct out. Of two fields of one name the one that is less deep counts; at the same depth
-// they are an error.
+// A tag "-" leaves an embedded struct out. Of two fields with one name, the less deeply embedded one counts; at the
+// same depth they are an error.
 //
-// The value of a field is, by the first of these that its type is:
+// The value of a field depends on the first of these that its type is:
 //
 //  1. a pointer: null when it is nil, and otherwise what it points to; an interface likewise, of a type that
 //     [mapping.ValueOf] takes
@@ -36,10 +36,10 @@ import (
 //  5. by kind: text, an integer, a float, a boolean; []byte is text, nil is null
 //  6. a slice, an array, or a map: a JSON value, as package encoding/json writes it; nil is null
 //
-// where methods of the pointer count as well. Any other type, a pointer to its own type, and a tag on an unexported
-// field are errors of Fields, which tells all of them. A record with a method that returns an error is rejected alone
-// with [ErrValue], one with an interface of another type with [ErrType]; what the error says is left out, since it may
-// quote the value.
+// Methods of the pointer count as well. Any other type, a pointer to its own type, and a tag on an unexported field are
+// errors of Fields, which reports all of them. A record with a method that returns an error is rejected alone with
+// [ErrValue], one with an interface of another type with [ErrType]; what the error says is left out, since it may quote
+// the value.
 //
 // The type is looked at once, not for each record. Values share the memory of the struct and of a buffer; nothing is
 // allocated for types 1, 2 and 5, JSON apart.
