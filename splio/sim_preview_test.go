@@ -78,16 +78,16 @@ func (d *simDisk) waits() bool {
 	return m.State != splio.PlanReady && m.State != splio.PlanBraked
 }
 
-// keptWord compares what a preview has promised with what came then. Files that were sent
-// may have got other names.
-func keptWord(promised, got *splio.Report, sent bool) error {
+// keptWord compares what a preview has promised with what came then. A file may have got
+// another name when somebody else had taken its own, or seemed to.
+func (s *simulation) keptWord(promised, got *splio.Report, p *process) error {
 	plain := func(r splio.Report) splio.Report {
 		r.Plan, r.Waiting, r.WaitingUnknown = "", nil, false
 		r.Files = slices.Clone(r.Files)
 		for i := range r.Files {
-			f := &r.Files[i]
-			if f.Delivered = false; sent {
-				f.Name, f.SuffixUnconfirmed = "", false
+			r.Files[i].Delivered = false
+			if i < len(promised.Files) && (s.line.taken[promised.Files[i].Name] || len(p.hits) > 0) {
+				r.Files[i].Name, r.Files[i].SuffixUnconfirmed = "", false
 			}
 		}
 		return r

@@ -276,7 +276,7 @@ func (s *simulation) act(ctx context.Context, step *simStep, a splio.Activation,
 	case "run":
 		report, err = a.Run(ctx, src, caller{p})
 		if promised != nil && report != nil {
-			s.line.wrong = errors.Join(s.line.wrong, keptWord(promised, report, true))
+			s.line.wrong = errors.Join(s.line.wrong, s.keptWord(promised, report, p))
 		}
 	case "preview":
 		_, err := s.preview(ctx, step, src, p)
@@ -286,7 +286,7 @@ func (s *simulation) act(ctx context.Context, step *simStep, a splio.Activation,
 		if plan, err = a.Plan(ctx, src); plan != nil {
 			report = &plan.Report
 			if promised != nil {
-				s.line.wrong = errors.Join(s.line.wrong, keptWord(promised, report, false))
+				s.line.wrong = errors.Join(s.line.wrong, s.keptWord(promised, report, p))
 			}
 		}
 	case "apply", "discard", "release":
@@ -394,7 +394,7 @@ func (s *simulation) settle(step *simStep) error {
 		err = errors.Join(balanced(r), s.imports())
 	}
 	if err == nil && promised != nil {
-		err = keptWord(promised, r, true)
+		err = s.keptWord(promised, r, p)
 	}
 	if err != nil {
 		return err
