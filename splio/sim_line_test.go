@@ -156,7 +156,10 @@ func (c caller) Size(ctx context.Context, name string) (int64, error) {
 		return 0, errKilled
 	}
 	f := c.next("size " + name)
-	c.line.wrong = errors.Join(c.line.wrong, c.watch.look())
+	if err := c.watch.look(); err != nil { // it might wait for ever
+		c.line.wrong = errors.Join(c.line.wrong, err)
+		return 0, errLine
+	}
 	switch f.Kind {
 	case "kill", "cut", "kill torn", "cut torn", "kill late", "cut late":
 		c.dead.Store(true)
