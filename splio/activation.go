@@ -173,6 +173,7 @@ type job struct {
 	lock  *diff.Store // of the state directory, when the snapshots are elsewhere
 	loc   *time.Location
 	dry   bool   // the state is not to be touched: fs is a scratch directory
+	seen  vfs.FS // then, the state directory; nil: there is none
 	quiet bool   // no files are made
 	early *early // nil: files are written once everything was compared
 
@@ -382,7 +383,15 @@ func (a Activation) Preview(ctx context.Context, src mapping.Source) (_ *Report,
 		return nil, fmt.Errorf("splio: make a temporary directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	if j.fs, err = vfs.OS(scratch); err != nil {
+	state, err := a.openState()
+	switch {
+	case err == nil:
+		defer state.Close()
+		j.seen = state
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("splio: open the state directory: %w", err)
+	}
+	if j.fs, err = a.openDir(scratch); err != nil {
 		return nil, fmt.Errorf("splio: open a temporary directory: %w", err)
 	}
 	if err := j.lookStore(ctx); err != nil {
@@ -414,11 +423,13 @@ func (a Activation) Pending(ctx context.Context) (*Plan, error) {
 }
 
 // openState opens the state directory, which must exist.
-func (a Activation) openState() (vfs.FS, error) {
+func (a Activation) openState() (vfs.FS, error) { return a.openDir(a.State) }
+
+func (a Activation) openDir(dir string) (vfs.FS, error) {
 	if a.openFS != nil {
-		return a.openFS(a.State)
+		return a.openFS(dir)
 	}
-	return vfs.OS(a.State)
+	return vfs.OS(dir)
 }
 
 // readManifest reads the manifest of a state directory that may not exist.

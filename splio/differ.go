@@ -145,7 +145,7 @@ func (j *job) lookStore(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	dir, err := diff.Open(j.State, diff.Options{Scope: j.scope(), Key: j.DigestKey, ReadOnly: true})
+	dir, err := diff.Open(j.State, diff.Options{Scope: j.scope(), Key: j.DigestKey, ReadOnly: true, FS: j.seen})
 	j.store = localStore{dir, j.fs}
 	return err
 }

@@ -168,8 +168,7 @@ func errMoved() error {
 // remember asks the state about the contact. It returns the id of the current
 // snapshot.
 func (x *explainer) remember(ctx context.Context) (current string, err error) {
-	x.plan, err = x.readManifest()
-	if errors.Is(err, ErrNoPlan) {
+	if x.plan, err = x.readManifest(); errors.Is(err, ErrNoPlan) {
 		x.plan, err = nil, nil
 	}
 	if err != nil {
@@ -183,7 +182,8 @@ func (x *explainer) remember(ctx context.Context) (current string, err error) {
 			return "", err
 		}
 	}
-	if x.plan == nil || x.plan.Snapshot != current { // the ledger knows of a plan that was published a moment later
+	// The ledger knows a moment later of a plan that was published, or given up.
+	if x.plan == nil || x.plan.Snapshot != current && x.plan.State != discarding {
 		used, err := x.loadLedger()
 		if err == nil {
 			err = x.continues(ctx, used)
@@ -237,7 +237,10 @@ func (x *explainer) pending(ctx context.Context, current string) error {
 		return nil
 	}
 	then, err := x.dir.Lookup(ctx, m.Snapshot, x.key)
-	if err != nil {
+	switch {
+	case m.State == discarding && errors.Is(err, fs.ErrNotExist): // that is given up already
+		return nil
+	case err != nil:
 		return err
 	}
 	if x.first {

@@ -219,6 +219,9 @@ func (x *explainer) sayPending(say sayer) {
 		VerdictUnknown:   "knows nothing of the contact",
 		"":               "is delivered but for tidying up",
 	}[p.Verdict]
+	if p.Verdict == "" && p.State == discarding {
+		knows = "is half cleared away"
+	}
 	var names []string
 	for _, f := range p.Files {
 		name := f.Name
@@ -237,6 +240,9 @@ func (x *explainer) sayPending(say sayer) {
 	}
 	then := ""
 	switch {
+	case p.State == discarding:
+		state = "being given up"
+		then = " What of it may have been sent is sent again by the next run."
 	case p.Verdict == "":
 	case x.first:
 		then = " The next run delivers it first; what follows is as of then."
@@ -244,9 +250,6 @@ func (x *explainer) sayPending(say sayer) {
 		then = " Nothing of it is sent unless it is released; the next run makes another plan in its place."
 	case p.State == PlanReady:
 		then = " Nothing of it is sent unless it is applied; the next run makes another plan in its place."
-	case p.State == discarding:
-		state = "being given up"
-		then = " What of it may have been sent is sent again by the next run."
 	}
 	say("A plan in the outbox, %s, %s. %s%s", state, knows, row, then)
 }

@@ -120,7 +120,7 @@ type ExplainedPlan struct {
 	// against the current one: [VerdictNew], [VerdictChanged], [VerdictDue] for one
 	// whose mark it takes away, [VerdictUnchanged], [VerdictLeft] for one that it does
 	// not have any more, or [VerdictUnknown]. It is empty when the plan's snapshot is
-	// the current one already, and only tidying up is left to do.
+	// the current one already, or was given up, and only tidying up is left to do.
 	Verdict Verdict  `json:"verdict,omitempty"`
 	Columns []string `json:"columns,omitempty"` // that changed, for VerdictChanged
 	// Files are those of the plan with a row about the contact.

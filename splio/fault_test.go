@@ -323,7 +323,13 @@ func newWorld(t *testing.T, fresh bool) *world {
 
 // open makes the activation, and the plan if there is one, use a file system.
 func (w *world) open(open func() vfs.FS) {
-	with := func(string) (vfs.FS, error) { return open(), nil }
+	state := w.State
+	with := func(dir string) (vfs.FS, error) {
+		if dir != state { // a preview works there
+			return openQuick(dir)
+		}
+		return open(), nil
+	}
 	splio.SetFS(&w.Activation, with)
 	if w.plan != nil {
 		splio.SetPlanFS(w.plan, with)

@@ -106,7 +106,7 @@ func TestForgetIsDurable(t *testing.T) {
 	p := &process{disk: disk, step: new(simStep), line: newSimLine()}
 	a := newActivation(t)
 	a.Retain = 1
-	splio.SetFS(&a, func(string) (vfs.FS, error) { return simFS{p}, nil })
+	splio.SetFS(&a, func(string) (vfs.FS, error) { return simFS{p, disk}, nil })
 	mustRun(t, a, day1, new(drop))
 	orphan := &inode{data: []byte("email\nann@example.net\n")}
 	orphan.synced = len(orphan.data)

@@ -27,7 +27,7 @@ func TestJournalNotDurable(t *testing.T) {
 			step("run", 3, now, simFault{1, true, "cut late"}, simFault{2, true, "cut late"}),
 			step("settle", 4, was),
 		}}
-		if s, err := simulate(p, dir); err != nil {
+		if s, err := simulate(t, p, dir); err != nil {
 			t.Fatalf("operation %d: %v\n%s", n, fmt.Sprint(err), strings.Join(s.log, "\n"))
 		}
 	}

@@ -22,14 +22,18 @@ type simLine struct {
 	noSize  bool
 	take    func(at string) // Splio takes what is there
 	content map[string][sha256.Size]byte
-	ticked  map[string]bool // names of files that are not to be sent again
-	sum     []byte          // of all that has arrived, with its names
+	ticked  map[string]bool   // names of files that are not to be sent again
+	plan    map[string]string // those that files are of
+	rows    map[string]int    // by key, that have arrived
+	alone   bool              // files of two plans must not wait at the same time
+	sum     []byte            // of all that has arrived, with its names
 	arrived int
 	wrong   error // what must not happen
 }
 
 func newSimLine() *simLine {
-	return &simLine{files: map[string][]byte{}, foreign: map[string]bool{}, taken: map[string]bool{}, content: map[string][sha256.Size]byte{}, ticked: map[string]bool{}}
+	return &simLine{files: map[string][]byte{}, foreign: map[string]bool{}, taken: map[string]bool{}, content: map[string][sha256.Size]byte{}, ticked: map[string]bool{},
+		plan: map[string]string{}, rows: map[string]int{}}
 }
 
 // Names, ReadFile and Remove are what Splio sees.
@@ -53,12 +57,20 @@ func (l *simLine) arrive(name string, data []byte) {
 	l.order = append(l.order, name)
 	l.sum = fmt.Appendf(l.sum, "%s %x\n", name, sum)
 	l.arrived++
+	rows := strings.Split(string(data), "\n")
+	for _, row := range rows[1 : len(rows)-1] {
+		key, _, _ := strings.Cut(row, ";")
+		l.rows[key]++
+	}
 }
 
 // caller is the line as a process sees it.
 type caller struct{ *process }
 
 func (c caller) next(what string) (f simFault) {
+	if c.watch.comes() {
+		c.line.take("the hour has come")
+	}
 	n := c.calls
 	c.calls++
 	for _, f := range c.step.Faults {
@@ -76,6 +88,7 @@ func (c caller) Put(ctx context.Context, name, temp string, body *io.SectionRead
 	}
 	c.puts++
 	l := c.line
+	l.wrong = errors.Join(l.wrong, c.watch.put(l, name, temp))
 	if c.sent != "" { // the call for that one has ended well, and so it was ticked off
 		l.ticked[c.sent] = true
 	}
@@ -110,6 +123,7 @@ func (c caller) Put(ctx context.Context, name, temp string, body *io.SectionRead
 	}
 	if _, taken := l.files[name]; taken {
 		delete(l.files, temp)
+		delete(l.plan, name) // and nobody looks for it any more
 		return fmt.Errorf("put: %w", fs.ErrExist)
 	}
 	data, err := io.ReadAll(body)
@@ -142,6 +156,10 @@ func (c caller) Size(ctx context.Context, name string) (int64, error) {
 		return 0, errKilled
 	}
 	f := c.next("size " + name)
+	if err := c.watch.look(); err != nil { // it might wait for ever
+		c.line.wrong = errors.Join(c.line.wrong, err)
+		return 0, errLine
+	}
 	switch f.Kind {
 	case "kill", "cut", "kill torn", "cut torn", "kill late", "cut late":
 		c.dead.Store(true)
@@ -170,6 +188,7 @@ func (c caller) Size(ctx context.Context, name string) (int64, error) {
 		return 0, fmt.Errorf("size: %w", fs.ErrNotExist)
 	case f.Kind == "wrong size":
 		c.line.taken[name] = true
+		delete(c.line.plan, name)
 		return int64(len(data)) + 1, nil
 	}
 	return int64(len(data)), nil

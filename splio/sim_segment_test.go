@@ -1,6 +1,7 @@
 package splio_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -17,9 +18,12 @@ func (s *simulation) segment(step *simStep) mapping.Source {
 	if !step.File {
 		return records
 	}
-	_ = os.Remove(s.file) // some systems wait for the disk when a file is overwritten
-	if err := os.WriteFile(s.file, records.text(step.Quoted), 0o600); err != nil {
-		s.line.wrong = errors.Join(s.line.wrong, err)
+	if text := records.text(step.Quoted); !bytes.Equal(text, s.text) {
+		_ = os.Remove(s.file) // some systems wait for the disk when a file is overwritten
+		if err := os.WriteFile(s.file, text, 0o600); err != nil {
+			s.line.wrong = errors.Join(s.line.wrong, err)
+		}
+		s.text = text
 	}
 	return source.CSVFile(s.file, source.CSVOptions{})
 }

@@ -32,7 +32,9 @@ var (
 // ends without a fault, Splio must hold what the segment says.
 func TestSimulation(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // there is much garbage, and hardly anything else
-	dir := t.TempDir()
+	dir, temp := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	t.Setenv("TMP", temp)
 	var (
 		mu     sync.Mutex
 		sum    simStats
@@ -47,7 +49,7 @@ func TestSimulation(t *testing.T) {
 				if n >= *simSeeds {
 					return
 				}
-				stats, err := simulateSeed(*simSeed+n, dir)
+				stats, err := simulateSeed(t, *simSeed+n, dir)
 				mu.Lock()
 				sum.add(stats)
 				if err != nil {
@@ -60,14 +62,17 @@ func TestSimulation(t *testing.T) {
 	}
 	wg.Wait()
 	if failed != math.MaxUint64 {
-		_, err := simulateSeed(failed, dir)
-		p := shrink(newSimPlan(failed), dir)
-		s, short := simulate(p, dir)
+		_, err := simulateSeed(t, failed, dir)
+		p := shrink(t, newSimPlan(failed), dir)
+		s, short := simulate(t, p, dir)
 		t.Fatalf("seed %d (run again with -simseed %d -simseeds 1): %v\nshrunk, with %+v:\n%s\n%v", failed, failed, err, p.setup(), strings.Join(s.log, "\n"), short)
 	}
-	t.Logf("%d seeds, %d days, %d steps, %d faults met, %d kills, %d power cuts, another process refused %d times, %d files arrived",
-		*simSeeds, sum.days, sum.steps, sum.faults, sum.kills, sum.cuts, sum.refused, sum.files)
-	if *simSeeds >= 1000 && min(sum.faults, sum.kills, sum.cuts, sum.refused) < 100 {
+	if left := files(t, temp); len(left) > 0 {
+		t.Errorf("previews have left %q", left)
+	}
+	t.Logf("%d seeds, %d days, %d steps, %d faults met, %d kills, %d power cuts, another process refused %d times, %d files arrived, %d previews kept their word, waited %d times, %d marks, %d spent",
+		*simSeeds, sum.days, sum.steps, sum.faults, sum.kills, sum.cuts, sum.refused, sum.files, sum.previews, sum.waits, sum.marked, sum.spent)
+	if *simSeeds >= 1000 && min(sum.faults, sum.kills, sum.cuts, sum.refused, sum.previews, sum.waits, sum.marked, sum.spent) < 100 {
 		t.Error("that is not much")
 	}
 }
@@ -75,13 +80,13 @@ func TestSimulation(t *testing.T) {
 // simulateSeed plays a seed, and now and then once more: the same must arrive. That is
 // so where no operation on the disk goes wrong: some are at work at the same time, and
 // which of them comes first is open.
-func simulateSeed(seed uint64, dir string) (simStats, error) {
+func simulateSeed(t *testing.T, seed uint64, dir string) (simStats, error) {
 	plan := newSimPlan(seed)
-	s, err := simulate(plan, dir)
+	s, err := simulate(t, plan, dir)
 	if err != nil || seed%4 > 0 || plan.disk() {
 		return s.stats, err
 	}
-	again, err := simulate(newSimPlan(seed), dir)
+	again, err := simulate(t, newSimPlan(seed), dir)
 	if err == nil && !bytes.Equal(again.line.sum, s.line.sum) {
 		err = fmt.Errorf("played once more, other files arrive:\n%s\n%s", s.line.sum, again.line.sum)
 	}
@@ -96,6 +101,10 @@ func (a *simStats) add(b simStats) {
 	a.cuts += b.cuts
 	a.refused += b.refused
 	a.files += b.files
+	a.previews += b.previews
+	a.waits += b.waits
+	a.marked += b.marked
+	a.spent += b.spent
 }
 
 // disk reports whether any operation on the disk goes wrong.
@@ -112,7 +121,7 @@ func (p simPlan) setup() simPlan {
 }
 
 // shrink leaves out of a plan that fails what it does not need for that.
-func shrink(p *simPlan, dir string) *simPlan {
+func shrink(t *testing.T, p *simPlan, dir string) *simPlan {
 	tries := 0
 	try := func(change func(*simPlan)) bool {
 		q := new(*p)
@@ -121,7 +130,7 @@ func shrink(p *simPlan, dir string) *simPlan {
 		if tries++; tries > 3000 {
 			return false
 		}
-		if _, err := simulate(q, dir); err == nil {
+		if _, err := simulate(t, q, dir); err == nil {
 			return false
 		}
 		p = q
@@ -146,13 +155,14 @@ func shrink(p *simPlan, dir string) *simPlan {
 	for i := range p.Steps {
 		for _, change := range []func(*simStep){
 			func(s *simStep) { s.Partial = false }, func(s *simStep) { s.Refresh = false }, func(s *simStep) { s.Known = false },
-			func(s *simStep) { s.Brake = false }, func(s *simStep) { s.NoSize = false }, func(s *simStep) { s.Hour = 0 }, func(s *simStep) { s.File = false }, func(s *simStep) { s.Quoted = false }, func(s *simStep) { s.Insert = true },
+			func(s *simStep) { s.Brake = false }, func(s *simStep) { s.NoSize = false }, func(s *simStep) { s.Hour = 0 }, func(s *simStep) { s.File = false }, func(s *simStep) { s.Quoted = false }, func(s *simStep) { s.Preview = false },
+			func(s *simStep) { s.Keys = min(s.Keys, 1) }, func(s *simStep) { s.Most = 0 }, func(s *simStep) { s.Takes = 0 }, func(s *simStep) { s.Stop = 0 }, func(s *simStep) { s.Insert = true },
 		} {
 			try(func(q *simPlan) { change(&q.Steps[i]) })
 		}
 	}
 	for _, change := range []func(*simPlan){
-		func(p *simPlan) { p.Duplicates = 0 }, func(p *simPlan) { p.Rows = "" }, func(p *simPlan) { p.Waiting = "" }, func(p *simPlan) { p.Suffix = "" },
+		func(p *simPlan) { p.Duplicates = 0 }, func(p *simPlan) { p.Rows = "" }, func(p *simPlan) { p.Waiting = "" }, func(p *simPlan) { p.WaitFor = 0 }, func(p *simPlan) { p.Suffix = "" },
 		func(p *simPlan) { p.Absent = [simColumns]bool{} }, func(p *simPlan) { p.MaxLines = 10 }, func(p *simPlan) { p.MaxFiles = 0 },
 		func(p *simPlan) { p.MaxUnusable = 0 }, func(p *simPlan) { p.Retain = 0 }, func(p *simPlan) { p.Pair = false }, func(p *simPlan) { p.EmptyErases = true },
 	} {
@@ -163,10 +173,11 @@ func shrink(p *simPlan, dir string) *simPlan {
 
 // step carries a step out.
 func (s *simulation) step(step *simStep) error {
-	if step.Do != "cut" {
+	if step.Do != "cut" && step.Do != "preview" {
 		s.released = false
 	}
-	s.line.noSize = step.NoSize && s.Waiting != splio.RefuseWaiting
+	s.line.alone = s.Waiting != splio.ReportWaiting
+	s.line.noSize = step.NoSize && !s.line.alone
 	switch step.Do {
 	case "import":
 		return s.imports()
@@ -189,18 +200,26 @@ func (s *simulation) step(step *simStep) error {
 		s.stats.days++
 		return s.settle(step)
 	}
-	p := &process{disk: s.disk, line: s.line, step: step}
+	p := s.process(step)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	p.cancel = cancel
 	a := s.activation(step, p)
 	p.visit = func(at string) { s.visit(step, p, at) }
-	err := s.act(ctx, step, a, p)
+	promised, err := s.promise(step)
+	if err != nil {
+		return err
+	}
+	defer p.stopped()()
+	s.marks.begin(s, step)
+	err = s.act(ctx, step, a, p, promised)
 	s.log = append(s.log, fmt.Sprintf("\t%q: %v", p.hits, err))
+	s.line.wrong = errors.Join(s.line.wrong, s.waited(p, err))
 	s.stats.faults += len(p.hits)
 	switch step.Do {
 	case "run", "plan", "apply": // which clear away what others have left
 		s.durable = err == nil
+	case "preview": // which changes nothing
 	case "release":
 		s.released = err == nil
 		fallthrough
@@ -219,6 +238,9 @@ func (s *simulation) step(step *simStep) error {
 	if strings.Contains(p.hits[len(p.hits)-1], "cut") {
 		s.stats.kills--
 		s.stats.cuts++
+		if step.Do == "preview" {
+			return errors.Join(err, s.cutIdle(step))
+		}
 		s.disk.cutPower(rand.New(rand.NewPCG(step.Seed, 3)))
 	}
 	return err
@@ -246,17 +268,26 @@ func (s *simulation) cutIdle(step *simStep) error {
 }
 
 // act is what a process does in a step.
-func (s *simulation) act(ctx context.Context, step *simStep, a splio.Activation, p *process) (err error) {
+func (s *simulation) act(ctx context.Context, step *simStep, a splio.Activation, p *process, promised *splio.Report) (err error) {
 	src := s.segment(step)
 	keys := func(yield func(string, error) bool) { yield(key(step.Key), nil) }
 	var report *splio.Report
 	switch step.Do {
 	case "run":
 		report, err = a.Run(ctx, src, caller{p})
+		if promised != nil && report != nil {
+			s.line.wrong = errors.Join(s.line.wrong, s.keptWord(promised, report, p))
+		}
+	case "preview":
+		_, err := s.preview(ctx, step, src, p)
+		return err
 	case "plan":
 		var plan *splio.Plan
 		if plan, err = a.Plan(ctx, src); plan != nil {
 			report = &plan.Report
+			if promised != nil {
+				s.line.wrong = errors.Join(s.line.wrong, s.keptWord(promised, report, p))
+			}
 		}
 	case "apply", "discard", "release":
 		plan, perr := a.Pending(ctx)
@@ -281,7 +312,7 @@ func (s *simulation) act(ctx context.Context, step *simStep, a splio.Activation,
 			return plan.Discard(ctx)
 		}
 	case "resend":
-		_, _, err = a.Resend(ctx, src, keys, 0)
+		return s.resend(ctx, step, a, p)
 	case "forget":
 		_, err = a.Forget(ctx, src, keys)
 	case "adopt": // what Splio holds
@@ -307,7 +338,7 @@ func (s *simulation) act(ctx context.Context, step *simStep, a splio.Activation,
 
 // visit is another process that does not wait for the first.
 func (s *simulation) visit(step *simStep, first *process, at string) {
-	q := &process{disk: s.disk, line: s.line, step: &simStep{}}
+	q := s.process(&simStep{})
 	b := s.activation(step, q)
 	ctx := context.Background()
 	wrong := func(what string, err error) {
@@ -316,6 +347,9 @@ func (s *simulation) visit(step *simStep, first *process, at string) {
 	plan, err := b.Pending(ctx)
 	if err != nil && !errors.Is(err, splio.ErrNoPlan) {
 		wrong("pending", err)
+	}
+	if _, err := s.glance(step, simSource(step.Records)); err != nil {
+		wrong("preview", err)
 	}
 	if len(s.disk.locks) == 0 {
 		return // it is not at work
@@ -340,20 +374,27 @@ func (s *simulation) visit(step *simStep, first *process, at string) {
 
 // settle runs without a fault, after which all must be well.
 func (s *simulation) settle(step *simStep) error {
-	p := &process{disk: s.disk, line: s.line, step: step}
+	p := s.process(step)
 	a := s.activation(step, p)
 	var r *splio.Report
+	s.marks.begin(s, step)
 	err := s.imports()
+	promised, perr := s.promise(step)
+	err = errors.Join(err, perr)
 	for tries := 0; err == nil; tries++ {
-		if r, err = a.Run(context.Background(), s.segment(step), caller{p}); err == nil {
+		if r, err = s.run(step, p); err == nil {
 			break
 		}
+		promised = nil                                     // contacts may come into being
 		if errors.Is(err, splio.ErrWaiting) && tries < 3 { // those of a plan that was on its way
 			err = s.imports()
 		}
 	}
 	if err == nil {
 		err = errors.Join(balanced(r), s.imports())
+	}
+	if err == nil && promised != nil {
+		err = s.keptWord(promised, r, p)
 	}
 	if err != nil {
 		return err
@@ -363,7 +404,7 @@ func (s *simulation) settle(step *simStep) error {
 			return fmt.Errorf("file %s was not delivered as it was planned", f.Name)
 		}
 	}
-	if err := errors.Join(s.settled(step, a), s.remembered(a, r)); err != nil {
+	if err := errors.Join(s.settled(step, a), s.remembered(a, r), s.marks.settle(s, step)); err != nil {
 		return err
 	}
 	s.durable = true
@@ -376,9 +417,12 @@ func (s *simulation) settle(step *simStep) error {
 		return nil
 	}
 	puts := p.puts
-	r, err = a.Run(context.Background(), s.segment(step), caller{p})
+	r, err = s.run(step, p)
 	if err == nil && (p.puts > puts || r.Inserted+r.Updated > 0) {
 		err = fmt.Errorf("run again: %d files, %d inserted, %d updated", p.puts-puts, r.Inserted, r.Updated)
+	}
+	if err == nil && step.Keys > 0 {
+		err = s.wearOut(step)
 	}
 	return err
 }

@@ -139,6 +139,8 @@ type process struct {
 	cancel context.CancelCauseFunc
 	visit  func(at string) // another process looks in; nil: none
 	open   int             // files and locks
+	looks  bool            // and changes nothing
+	watch  watch
 }
 
 // on counts an operation on the disk, and returns its fault if it has one.
@@ -200,14 +202,29 @@ func plainName(name string) string {
 	return name
 }
 
-// simFS is the disk as a process sees it.
-type simFS struct{ *process }
+// simFS is the disk as a process sees it, or one that is its own.
+type simFS struct {
+	*process
+	disk *simDisk
+}
+
+// do carries out an operation unless it is to fail. Who only looks does nothing else.
+func (p simFS) do(op, name string, action func() error) error {
+	if p.looks && p.disk == p.process.disk && !slices.Contains([]string{"open", "read", "readat", "readdir", "size", "close", "closefs"}, op) {
+		p.line.wrong = errors.Join(p.line.wrong, fmt.Errorf("who only looks: %s %s", op, plainName(name)))
+	}
+	return p.process.do(op, name, action)
+}
 
 func (p simFS) OpenFile(name string, flag int) (_ vfs.File, err error) {
 	p.io.Lock()
 	defer p.io.Unlock()
 	var node *inode
-	err = p.do("open", name, func() error {
+	op := "open"
+	if flag != os.O_RDONLY {
+		op = "open to write"
+	}
+	err = p.do(op, name, func() error {
 		node = p.disk.names[name]
 		switch {
 		case node != nil && node.dir, p.disk.names[path.Dir(name)] == nil, node == nil && flag&os.O_CREATE == 0:
@@ -226,7 +243,7 @@ func (p simFS) OpenFile(name string, flag int) (_ vfs.File, err error) {
 		return nil, err
 	}
 	p.open++
-	return &simFile{process: p.process, node: node, name: name}, nil
+	return &simFile{simFS: p, node: node, name: name}, nil
 }
 
 func (p simFS) Rename(from, to string) error {
@@ -339,13 +356,13 @@ func (p simFS) Lock(name string) (vfs.Lock, error) {
 		return nil, err
 	}
 	p.open++
-	return &simLock{p.process, name}, nil
+	return &simLock{p, name}, nil
 }
 
 func (p simFS) Close() error { return p.do("closefs", ".", func() error { return nil }) }
 
 type simLock struct {
-	*process
+	simFS
 	name string
 }
 
@@ -360,7 +377,7 @@ func (l *simLock) Close() error {
 }
 
 type simFile struct {
-	*process
+	simFS
 	node *inode
 	name string
 	at   int
