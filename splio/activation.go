@@ -133,9 +133,10 @@ type Activation struct {
 	// OnRejectedRecord, when set, is called for each record that is rejected as a
 	// whole, with all that was found wrong with it, so that it can be repaired and
 	// fed back: the method Write of a source.Rejects writes such records to a
-	// file; call its Close after the run. Conflicting duplicates come last, with
-	// values that are text. An error ends the making of the plan. The record is
-	// valid during the call only.
+	// file, which lacks records until its Close, after the run, has returned nil (see
+	// the example "Rejects"). Conflicting duplicates come last, with values that are
+	// text. An error ends the making of the plan. The record is valid during the call
+	// only.
 	OnRejectedRecord func(*mapping.Record, []mapping.Rejection) error
 
 	// OnProgress, when set, is told how far the call is: at the beginning and end of

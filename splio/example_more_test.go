@@ -78,6 +78,35 @@ func ExampleBrakeError() {
 	// 100 left: the shop in Lyon was sold
 }
 
+// Records that are rejected go into a file, to be repaired and fed back. The file is complete only once Close has
+// returned nil, whatever has become of the run.
+func ExampleActivation_rejects() {
+	activation, clean := example()
+	defer clean()
+	ctx := context.Background()
+	const text = "email;first_name;points\nann@example.net;Ann;7\nbob@;Bob;120\n"
+	segment := source.CSV(strings.NewReader(text), source.CSVOptions{}) // in a program, source.CSVFile
+	fields, err := segment.Fields(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var file strings.Builder // personal data: in a program, an os.File of mode 0600
+	rejects, err := source.NewRejects(&file, fields)
+	if err != nil {
+		log.Fatal(err)
+	}
+	activation.OnRejectedRecord = rejects.Write
+	report, err := activation.Run(ctx, segment, new(sftpx.Mem))
+	if err := errors.Join(err, rejects.Close()); err != nil { // without Close, the last records are missing, or all
+		log.Fatal(err)
+	}
+	fmt.Print(report.Rejected, " rejected:\n", strings.TrimPrefix(file.String(), "\ufeff"))
+	// Output:
+	// 1 rejected:
+	// email;first_name;points;reject_line;reject_field;reject_reason
+	// bob@;Bob;120;3;email;not an e-mail address
+}
+
 // What Splio has reported as bad is sent again by the next run.
 func ExampleActivation_Resend() {
 	activation, clean := example()

@@ -153,3 +153,22 @@ func TestDeclaredTypes(t *testing.T) {
 		t.Errorf("got %q, unverified %q", d.arrived[0].content, r.Unverified)
 	}
 }
+
+// Counts are printed as they are, by whoever has a report.
+func TestRejectionCountString(t *testing.T) {
+	for _, tt := range []struct {
+		name, reason string
+		count        splio.RejectionCount
+		want         string
+	}{
+		{"a field", "it is what people can mend", splio.RejectionCount{Field: "mobile", Attribute: "cellphone", Reason: mapping.ReasonPhone, Action: mapping.Blanked, Count: 3},
+			`blanked 3: field "mobile": not an international phone number`},
+		{"an attribute", "it has no field", splio.RejectionCount{Attribute: "c5", Reason: mapping.ReasonDate, Action: mapping.Omitted, Count: 1}, `absent 1: attribute "c5": not a date`},
+		{"a record", "it has neither", splio.RejectionCount{Reason: splio.ReasonQuotes, Action: mapping.Rejected, Count: 1}, `rejected 1: record: a value that would need quotes`},
+		{"a line break", "names are the segment's", splio.RejectionCount{Field: "a\nb", Reason: mapping.ReasonDate, Action: mapping.Rejected, Count: 1}, `rejected 1: field "a\nb": not a date`},
+	} {
+		if got := fmt.Sprint(tt.count); got != tt.want {
+			t.Errorf("%s (%s): %q, want %q", tt.name, tt.reason, got, tt.want)
+		}
+	}
+}

@@ -11,9 +11,11 @@ import (
 // Retryable reports whether the cause of an error may pass without anybody's
 // doing, so that a later call is worthwhile: no network, a server that is down, a
 // run that is at work already ([diff.ErrLocked]), files that nobody has taken yet
-// ([ErrWaiting]), a full disk, a segment that is not there yet, a context that has
-// ended. A scheduler that repeats only after these, and otherwise calls a person,
-// repeats nothing that does harm, such as a login that was refused.
+// ([ErrWaiting]), a full disk, a segment that is not there yet, a local drop
+// directory that is missing (its share may not be mounted yet, and a mistyped name
+// can not be told from that), a context that has ended. A scheduler that repeats
+// only after these, and otherwise calls a person, repeats nothing that does harm,
+// such as a login that was refused.
 //
 // It returns false for nil, and where somebody has to do something first:
 // [ErrConfig], [BrakeError], [ErrPending], [ErrNoPlan], a diff.StateError,

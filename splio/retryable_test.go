@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -30,6 +31,7 @@ func (e sqlError) Error() string    { return "SQLSTATE " + string(e) }
 func (e sqlError) SQLState() string { return string(e) }
 
 func TestRetryable(t *testing.T) {
+	_, unmounted := sftpx.Dir(filepath.Join(t.TempDir(), "share")).Size(t.Context(), "a.csv")
 	for _, c := range []struct {
 		err    error
 		want   bool
@@ -53,6 +55,7 @@ func TestRetryable(t *testing.T) {
 		{fs.ErrPermission, false, "rights are given by people"},
 		{errors.ErrUnsupported, false, "nobody learns it over night"},
 		{fs.ErrNotExist, true, "an exporter may be late"},
+		{unmounted, true, "the share may be mounted later"},
 		{syscall.ENOSPC, true, "disks are cleared"},
 		{context.DeadlineExceeded, true, "the next run goes on"},
 		{errors.New("connection reset"), true, "networks come back"},

@@ -58,12 +58,30 @@ func lookAt(ctx context.Context, t splio.Transport) (string, error) {
 		return fmt.Sprintf("the server (%q) has the known host key and takes the login; %s", can.Server, dir), nil
 	}
 	dir, _ := t.(sftpx.Dir) // openTransport makes no other
+	if err := lookAtDir(dir); err != nil {
+		return "", err
+	}
+	return "the drop directory is there", nil
+}
+
+func lookAtDir(dir sftpx.Dir) error {
 	info, err := os.Stat(string(dir))
 	if err == nil && !info.IsDir() {
 		err = fmt.Errorf("%s is not a directory", dir)
 	}
 	if err != nil {
-		return "", fmt.Errorf("-to: %w", err)
+		return fmt.Errorf("-to: %w", err)
 	}
-	return "the drop directory is there", nil
+	return nil
+}
+
+// warn says, where nothing is sent yet, that there is no directory to send to. A server is not asked.
+func (j *job) warn(stderr io.Writer) {
+	dir, local := j.transport.(sftpx.Dir)
+	if !local || !j.dryRun && !j.work.make {
+		return
+	}
+	if err := lookAtDir(dir); err != nil {
+		say(stderr, "warning: %v: nothing can be sent before this directory is there", err)
+	}
 }

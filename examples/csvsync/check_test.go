@@ -73,6 +73,41 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// What sends nothing yet warns of a drop directory that is missing, and does not fail because of it.
+func TestNoDirectoryYet(t *testing.T) {
+	const warning = "csvsync: warning: -to: "
+	for _, tt := range []struct {
+		name, reason string
+		to           func(b *bench) string
+		flags        []string
+		status       int
+		warned       bool
+	}{
+		{"dry run", "a run would fail", func(b *bench) string { return b.drop + "x" }, []string{"-dry-run"}, statusDone, true},
+		{"plan", "the plan could not be applied", func(b *bench) string { return b.drop + "x" }, []string{"-plan"}, statusDone, true},
+		{"quiet", "it is nowhere else", func(b *bench) string { return b.drop + "x" }, []string{"-dry-run", "-quiet"}, statusDone, true},
+		{"a file", "a run would fail", func(b *bench) string { return b.mapping }, []string{"-dry-run"}, statusDone, true},
+		{"a preview that fails", "both are told", func(b *bench) string { os.Remove(b.segment); return b.drop + "x" }, []string{"-dry-run"}, statusFailed, true},
+		{"it is there", "all is well", func(b *bench) string { return b.drop }, []string{"-dry-run"}, statusDone, false},
+		{"a run", "its error says it", func(b *bench) string { return b.drop + "x" }, nil, statusFailed, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t)
+			b.to[1] = tt.to(b)
+			o := b.sync(tt.flags...)
+			if o.status != tt.status {
+				t.Errorf("exit status %d, want %d: %v", o.status, tt.status, o)
+			}
+			if got := strings.Count(o.stderr, warning); got > 1 || (got == 1) != tt.warned {
+				t.Errorf("%s: %d warnings: %v", tt.reason, got, o)
+			}
+			if tt.status == statusDone && tt.warned && strings.Count(o.stderr, "\n") != 1 {
+				t.Errorf("more than the warning: %v", o)
+			}
+		})
+	}
+}
+
 // A server that does not let one look is not known to have the directory.
 func TestCheckBlind(t *testing.T) {
 	b := newBench(t)

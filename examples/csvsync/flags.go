@@ -109,7 +109,7 @@ func (o *options) destinationFlags(f *flag.FlagSet) {
 }
 
 func (o *options) planFlags(f *flag.FlagSet) {
-	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be sent; leave the state and the destination alone, to which it does not even connect")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be sent; leave the state and the destination alone, to which it does not even connect;\nonly a directory that is not there is warned of")
 	f.BoolVar(&o.work.make, "plan", false, "make a plan to be looked at, and send nothing; the next run replaces it")
 	f.BoolVar(&o.work.apply, "apply", false, "send the plan that was made, as it is, and read no segment")
 	f.StringVar(&o.work.release, "release", "", "approve the plan that was made, braked or not, for a `reason` that is kept with it: the next run\nsends it first, or with -apply this one")

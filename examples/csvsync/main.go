@@ -90,6 +90,7 @@ func (j *job) execute(ctx context.Context, stdout, stderr io.Writer) (err error)
 		report, err = j.activation.Run(ctx, j.segment, j.transport)
 	}
 	bar.clear()
+	j.warn(stderr)
 	if c, ok := j.transport.(io.Closer); ok {
 		err = errors.Join(err, c.Close())
 	}

@@ -87,3 +87,37 @@ func TestReadme(t *testing.T) {
 		}
 	}
 }
+
+// The commands in the README of the repository do something as they stand, in a clone.
+func TestReadmeOfTheRepository(t *testing.T) {
+	_, rest, found := strings.Cut(readText(t, "../../README.md"), "\ngo build ./examples/csvsync\n")
+	commands, _, closed := strings.Cut(rest, "```")
+	if !found || !closed || !strings.Contains(commands, " -dry-run") {
+		t.Fatal("the README does not build and try csvsync")
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	clone := t.TempDir()
+	for name, target := range map[string]string{"examples": filepath.Dir(here), "csvsync": build(t)} {
+		if err := os.Symlink(target, filepath.Join(clone, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct{ script, says string }{
+		{commands, "dry run: nothing is sent or remembered\nread 5: 1 rejected"},
+		{strings.NewReplacer("mkdir drop", "", " -dry-run", " -now 2026-03-01T04:00:00Z").Replace(commands), "acme_contacts_crm_20260301.csv: 4 rows, 347 bytes, delivered\n"},
+	} {
+		cmd := exec.Command("sh", "-e", "-c", step.script)
+		cmd.Dir = clone
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), step.says) || strings.Contains(string(out), "csvsync: ") {
+			t.Errorf("%s: %v\n%s", step.script, err, out)
+		}
+	}
+	for _, name := range []string{"drop/acme_contacts_crm_20260301.csv", "state/snapshot.current"} {
+		if _, err := os.Stat(filepath.Join(clone, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -92,11 +92,7 @@ func printReport(w io.Writer, r *splio.Report, found firstLines, partial, dryRun
 // printFound writes what was found wrong with values, and what nobody has verified.
 func printFound(w io.Writer, r *splio.Report, found firstLines) {
 	for _, c := range r.Rejections {
-		what := "record"
-		if c.Field != "" {
-			what = fmt.Sprintf("field %q", c.Field)
-		}
-		fmt.Fprintf(w, "%s %d: %s: %s%s\n", c.Action, c.Count, what, c.Reason, found.of(c))
+		fmt.Fprintf(w, "%s%s\n", c, found.of(c))
 	}
 	if len(r.Unverified) > 0 {
 		fmt.Fprintf(w, "make sure that the universe has these custom attributes, or Splio skips the file: %s\n", strings.Join(r.Unverified, ", "))

@@ -57,8 +57,8 @@ type Rejects struct {
 	err    error // sticky
 }
 
-// NewRejects begins a file of rejects for a segment with these fields. Call Close at the end; it does not close w. A
-// name that is not UTF-8 is an error, since it could not be read again.
+// NewRejects begins a file of rejects for a segment with these fields. Call Close at the end, and look at its error; it
+// does not close w. A name that is not UTF-8 is an error, since it could not be read again.
 func NewRejects(w io.Writer, fields []string) (*Rejects, error) {
 	r := &Rejects{w: bufio.NewWriterSize(w, 64<<10), fields: slices.Clone(fields)}
 	_, _ = r.w.WriteString("\ufeff") // its errors stay until Flush
