@@ -15,6 +15,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,6 +120,9 @@ func race(list []contestant, runs int, rows int64) ([]result, error) {
 				return nil, err
 			}
 			settle()
+			if err := warm(c.reads); err != nil {
+				return nil, err
+			}
 			cmd := c.command()
 			begin := time.Now()
 			if out, err := cmd.CombinedOutput(); err != nil {
@@ -143,6 +148,28 @@ func race(list []contestant, runs int, rows int64) ([]result, error) {
 		}
 	}
 	return results, nil
+}
+
+// warm reads files and what is in directories.
+func warm(names []string) error {
+	for _, name := range names {
+		err := filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			f, err := os.Open(path)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = io.Copy(struct{ io.Writer }{io.Discard}, f)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // processor names the machine where it tells.
