@@ -37,11 +37,10 @@ const changesRuns = 30
 // written in no time.
 const mostWhole = 10_000
 
-// Compare joins the records with the last snapshot. It is the barrier of a run:
-// nothing can be put after it, other than what [RunOptions.Again] is asked for
-// during it. It works on as many partitions at once as
-// GOMAXPROCS says, and memory allows. On an error the run is of no further use;
-// the snapshot on disk is as it was.
+// Compare joins the records with the last snapshot. After it was called nothing can be
+// put, except what [RunOptions.Again] is asked for during the call. It works on up to
+// GOMAXPROCS partitions at once, as far as memory allows. After an error the run is of
+// no further use; the current snapshot is as it was.
 func (r *Run) Compare(ctx context.Context) (*Summary, error) {
 	if !r.phase.CompareAndSwap(putting, comparing) {
 		return nil, errors.New("diff: Compare was called before, or the run is closed")

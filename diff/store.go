@@ -29,19 +29,18 @@ const (
 type Options struct {
 	// Scope names what the state belongs to, such as a universe and its key
 	// attribute, in at most 1,024 bytes. A snapshot of another scope is refused.
-	// It is written in clear.
+	// The scope is written into snapshots in clear.
 	Scope string
-	// Key is the digest key, at least 16 bytes of secret. By default 32 random
-	// bytes are made at the first run and kept in the directory. Open keeps
-	// nothing of it.
+	// Key is the digest key, at least 16 secret bytes. By default the first run
+	// makes 32 random bytes and keeps them in the directory. The Store keeps what
+	// it derives from Key, but not Key itself.
 	Key Key
 	// ReadOnly opens the store without a lock and without writing anything: a
 	// directory that does not exist counts as one without a snapshot. Stage,
 	// Verify, Publish, Discard, the Marks and Forget then fail with [ErrReadOnly].
 	ReadOnly bool
-	// FS is the directory to use in place of that of the operating system. It is
-	// for the tests of this module, which alone can supply one. The store does
-	// not close it.
+	// FS is used in place of a directory of the operating system. Only the tests
+	// of this module can supply one. The store does not close it.
 	FS vfs.FS
 }
 

@@ -24,16 +24,20 @@ type knower struct {
 	held      *numbers // the records that were taken as they were, when they are wanted
 }
 
-// ByText reports whether records may be taken by their text, with [Feed.Known]. What
-// comes out is the same.
+// ByText reports whether records may be taken by their text, with [Feed.Known]; see
+// [RunOptions.Rendering]. The outcome is the same as without Known.
 func (r *Run) ByText() bool { return r.byText }
 
-// Known reports, for each of the texts of records with the numbers from first on, whether
-// there is nothing more to do about it: the last snapshot has a record with this
-// text, and the one of today is taken as that was. All others are to be put. A nil text
-// is not known. What it reports, one for each text, goes to known, which is no shorter.
-// Each record is offered once. It is for runs [Run.ByText]; from the feeds that
-// [RunOptions.Again] makes, it tells in the same way which records are to be put now.
+// Known looks up the texts of records that are numbered in a row, starting with first. It
+// sets known[i], true or false, for texts[i]; known is at least as long as texts. True
+// means that the last snapshot has a record with this text: today's record is taken as
+// unchanged, and is not to be put. A record for which it is false has to be put. A nil
+// text is not known.
+//
+// Known is for runs that are [Run.ByText], and each record is offered to it once. While
+// [RunOptions.Again] is called, all records are offered once more, through new feeds:
+// false then marks the records that have to be put now. A record without a text was put
+// before, and gets true.
 func (f *Feed) Known(first int64, texts [][]byte, known []bool) error {
 	r := f.run
 	if !r.byText || len(known) < len(texts) || first <= 0 {
