@@ -126,25 +126,25 @@ type Run struct {
 	opts      RunOptions
 	columns   []string
 	shape     shape         // of the entries of today
-	last      *reader       // the last snapshot; nil in a first run, or anew
-	base      snapshotID    // of the snapshot that is to be replaced
+	last      *reader       // the last snapshot; nil in a first run, or with Anew
+	base      snapshotID    // of the snapshot that is to be replaced; zero: none
 	baseOf    []int         // for each column of the last snapshot, its number in this run, or -1
 	addedAt   []int         // columns that the last snapshot lacks
-	same      bool          // the columns are those of the last snapshot, in its order
-	exact     bool          // no column of the last snapshot is missing: rows can be compared
-	lean      bool          // column digests come from again
+	same      bool          // the columns are those of the last snapshot, in the same order
+	exact     bool          // no column of the last snapshot is missing, so that rows can be compared
+	lean      bool          // column digests come from records that are put again
 	textKey   sipKey        // of text digests
-	rendering [8]byte       // what the snapshot says of that
+	rendering [8]byte       // check value of the Rendering, as in a snapshot
 	byText    bool          // records may be taken by their text
-	knowing   sync.RWMutex  // read by feeds that look into tables
-	tables    *tables       // those of the last snapshot, until Compare is over; freed then
-	trust     atomic.Uint32 // whether it pays to look for texts
-	offered   atomic.Int64  // so many were looked for
-	replaced  lazyBits      // bits of the records in the file of these that do not stand there any more
+	knowing   sync.RWMutex  // guards tables: locked for reading while a feed uses them
+	tables    *tables       // the texts of the last snapshot, in a run by text; freed when Compare is over
+	trust     atomic.Uint32 // whether it pays to look for texts: textsUntried, textsFound or textsVain
+	offered   atomic.Int64  // how many texts were looked for
+	replaced  lazyBits      // bits of the records in the file of records that were replaced or removed
 	found     foundSums     // as in knower, of all feeds
 	known     int64         // records that were taken by their text
-	held      *numbers      // those of them that hold a key
-	left      int64         // memory beside texts
+	held      *numbers      // the numbers of these, with Keys
+	left      int64         // the memory that the texts leave
 	notes     noteTable
 
 	mu     sync.Mutex
@@ -153,19 +153,19 @@ type Run struct {
 	closed bool
 
 	today    *relation // what was put, as entries
-	wanted   *numbers  // what is to be put again
+	wanted   *numbers  // in a lean run, the records that are to be put again
 	again    *relation // what was put again, as entries with column digests; nil: nothing
-	complete shape     // of those
-	verdicts *verdicts // what Changes yields
+	complete shape     // of entries with column digests
+	verdicts *verdicts // what Changes yields, except Gone
 	summary  *Summary
-	gone     int64
-	drops    *spill     // keys of the last snapshot that the next one lacks; nil: none
-	dropped  int64      // how many these are
-	holders  *numbers   // records whose keys the next snapshot has
+	gone     int64      // how often Changes yields Gone
+	drops    *spill     // with Keys, the keys of the last snapshot that the next one lacks; nil: none
+	dropped  int64      // how many keys are in drops
+	holders  *numbers   // with Keys, the records whose keys the next snapshot has
 	next     *candidate // nil in a read-only store
 }
 
-// Phases of a run. In the even ones records are put.
+// Phases of a run. Records can be put in putting and in puttingAgain only.
 const (
 	putting = iota
 	comparing
@@ -232,7 +232,7 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	again := o.Again != nil && last != nil && r.same
 	width := 0
 	r.left = r.memory()
-	if again && texts && last.rendering == r.rendering && !o.Refresh { // which wants everything
+	if again && texts && last.rendering == r.rendering && !o.Refresh { // Refresh has every record put
 		width, r.left = r.textsFor(last.texts())
 		if o.width > 0 {
 			width = o.width
@@ -244,7 +244,7 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	if r.shape = r.complete; r.lean {
 		r.shape = shapeOf(texts, false, 0)
 	}
-	if last != nil && r.same { // otherwise no record keeps its text
+	if last != nil && r.same { // otherwise no record of the last snapshot is carried with its note
 		r.notes.all = slices.Clone(last.notes)
 	}
 	if r.lean {
@@ -260,7 +260,7 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	return r, nil
 }
 
-// memory is the budget of the run, without what texts take of it.
+// memory is the budget of the run, less what the texts take.
 func (r *Run) memory() int64 { return cmp.Or(r.left, r.opts.tiny, r.opts.Memory, defaultMemory) }
 
 func (r *Run) spillTo() (*spill, error) { return newSpill(r.store) }
@@ -300,13 +300,13 @@ type Feed struct {
 	appender
 	hasher
 	run      *Run
-	phase    uint32   // when it was made
-	wanted   *numbers // while records are put again to a lean run; nil before
+	phase    uint32   // the phase of the run in which it was made
+	wanted   *numbers // in a lean run, the records to be put again; nil before Again
 	shape    shape    // of the entries
-	knower   *knower
-	unusable int64
-	note     string // the last one
-	noted    byte   // its number
+	knower   *knower  // nil until Known is called
+	unusable int64    // records without a key
+	note     string   // the last note
+	noted    byte     // the number of the last note
 }
 
 // Feed returns a new feed. It may be called from several goroutines.
@@ -323,8 +323,8 @@ func (r *Run) Feed() *Feed {
 	return f
 }
 
-// flush takes the last entries of all feeds, and returns how many records they
-// had without a key.
+// flush takes over the last entries of all feeds, and what they have found out. It returns
+// how many of their records had no key.
 func (r *Run) flush() (unusable int64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -418,7 +418,8 @@ func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte, note string)
 	return nil
 }
 
-// number returns that of a note, mostly the one of before.
+// number returns the number of a note, which is mostly the same as the last one. It is not
+// ok when the note can not be kept.
 func (f *Feed) number(note string) (n byte, ok bool) {
 	if note == "" {
 		return 0, true
@@ -432,7 +433,8 @@ func (f *Feed) number(note string) (n byte, ok bool) {
 	return f.noted, true
 }
 
-// inTime refuses what is put when nothing can be.
+// inTime returns an error when nothing can be put through the feed any more, or at the
+// moment.
 func (f *Feed) inTime() error {
 	switch phase := f.run.phase.Load(); {
 	case phase == puttingAgain && f.phase != phase:
