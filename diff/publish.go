@@ -111,8 +111,9 @@ func (s *Store) Publish(ctx context.Context, id string) error {
 	return s.removeUnused()
 }
 
-// stale reports whether a candidate was computed from another snapshot than the
-// current one. One that can not be told is not, and is left as it is.
+// stale reports whether a candidate was computed from another snapshot than the current
+// one. A candidate whose header can not be read does not count as stale, and is left as
+// it is.
 func (s *Store) stale(name, current string) (bool, error) {
 	h, err := readHeader(s.fs, name, s.path(name))
 	if _, ok := errors.AsType[*StateError](err); ok {

@@ -12,7 +12,7 @@ import (
 // siftBytes is about what a key that was dropped takes in memory.
 const siftBytes = 20
 
-// dropped is a key of the last snapshot that the next one has not.
+// dropped is a key of the last snapshot that the next one lacks.
 type dropped struct {
 	key  keyDigest
 	gone bool // nobody put it; otherwise its record was held back
@@ -119,7 +119,7 @@ func (r *Run) Sift(ctx context.Context, keys iter.Seq2[[]byte, error], visit fun
 	}
 }
 
-// lot reads keys that were dropped, from a number on, as many as memory holds.
+// lot reads dropped keys, from number at on, as many as memory holds, and sorts them.
 func (r *Run) lot(at, total int64) ([]dropped, error) {
 	const size = digestBytes + 1
 	n := min(total-at, max(1, r.memory()/8/siftBytes))
@@ -140,7 +140,8 @@ func (r *Run) lot(at, total int64) ([]dropped, error) {
 	return lot, nil
 }
 
-// round ranges over the keys once.
+// round ranges over the keys once, and looks them up in a lot. In the last round it calls
+// visit; in earlier ones it only marks the numbers of the keys that it finds.
 func (r *Run) round(ctx context.Context, keys iter.Seq2[[]byte, error], lot []dropped, marks map[bool]*numbers, last bool, visit func([]byte, bool, bool) error) error {
 	n := int64(0)
 	for key, err := range keys {

@@ -141,7 +141,8 @@ func (s *Store) Close() error {
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
 
-// open opens a snapshot, with its records, and checks that it belongs to this store.
+// open opens a snapshot, with its file of records if it has one, and checks that it belongs
+// to this store.
 func (s *Store) open(name string) (*reader, error) {
 	r, err := s.openAlone(name)
 	for err == nil {
@@ -152,7 +153,7 @@ func (s *Store) open(name string) (*reader, error) {
 		if !s.opts.ReadOnly { // nobody else writes here
 			break
 		}
-		next, again := s.openAlone(name) // who holds the lock may have replaced both files
+		next, again := s.openAlone(name) // the store that holds the lock may have replaced both files
 		if again == nil && next.id == r.id {
 			return nil, errors.Join(err, next.close())
 		}
@@ -161,7 +162,7 @@ func (s *Store) open(name string) (*reader, error) {
 	return nil, err
 }
 
-// openAlone is open without the file that has the records.
+// openAlone is open without the file of records.
 func (s *Store) openAlone(name string) (*reader, error) {
 	if s.fs == nil {
 		return nil, fs.ErrNotExist
@@ -253,7 +254,7 @@ func (s *Store) writable() error {
 // isStaged reports whether a file is a candidate.
 func isStaged(name string) bool { return hasID(name, stagedPrefix) }
 
-// isRecords reports whether a file holds the records of snapshots.
+// isRecords reports whether a file is a file of records.
 func isRecords(name string) bool { return hasID(name, recordsPrefix) }
 
 // isLeftover reports whether a file is one that was never finished.
@@ -281,7 +282,8 @@ func (s *Store) list(wanted func(name string) bool) (names []string, err error) 
 	return names, nil
 }
 
-// removeLeftovers removes what was never finished, and what nobody needs any more.
+// removeLeftovers removes files that were never finished, and files of records that no
+// snapshot needs.
 func (s *Store) removeLeftovers() error {
 	left, err := s.list(isLeftover)
 	if err != nil {
@@ -293,7 +295,7 @@ func (s *Store) removeLeftovers() error {
 	return s.removeUnused()
 }
 
-// removeUnused removes the files with records that no snapshot needs.
+// removeUnused removes the files of records that no snapshot needs.
 func (s *Store) removeUnused() error {
 	unused, err := s.unused()
 	if err != nil {
