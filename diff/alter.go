@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// MarkDue marks the records with these keys, so that the next run that puts
-// them finds them [Due]. It returns how many of the keys the current snapshot
-// has; others are passed over. The keys must be as given to [Feed.Put]; an
-// error of the sequence ends the call. While a candidate is staged, which would
-// lose the marks, the error matches [ErrStaged] and names it. After an error all
-// marks were made or none, and the call may be repeated. Runs that began before
-// it are stale. The digests of the keys are held in memory, some 40 bytes for
-// each; of the snapshot only a block at a time.
+// MarkDue marks the records with these keys, so that the next run that puts them
+// finds them [Due]. It returns how many of the keys the current snapshot has; others
+// are ignored. The keys must be as given to [Feed.Put]; an error of the sequence ends
+// the call. While a candidate is staged, whose publication would lose the marks, the
+// error matches [ErrStaged] and names the candidate. After an error either all marks
+// were made or none, and the call may be repeated. Runs that began before the call are
+// stale. Memory holds the digests of the keys, some 40 bytes for each, but only one
+// partition of the snapshot at a time.
 func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (marked int64, err error) {
 	err = s.rewrite(ctx, keys, false, func(rec record) bool {
 		rec[24] |= flagDue
@@ -27,9 +27,9 @@ func (s *Store) MarkDue(ctx context.Context, keys iter.Seq2[[]byte, error]) (mar
 	return marked, nil
 }
 
-// MarkUnconfirmed is MarkDue for records of which, moreover, nobody knows any more
-// whether the destination has them, such as those that it was told to delete. It
-// returns how many of the keys the current snapshot has.
+// MarkUnconfirmed is MarkDue for records of which nobody knows any more whether the
+// destination has them, such as those that it was told to delete: besides Due, it marks
+// them as unconfirmed. It returns how many of the keys the current snapshot has.
 func (s *Store) MarkUnconfirmed(ctx context.Context, keys iter.Seq2[[]byte, error]) (marked int64, err error) {
 	err = s.rewrite(ctx, keys, false, func(rec record) bool {
 		rec[24] |= flagDue | flagUnconfirmed
@@ -45,9 +45,10 @@ func (s *Store) MarkUnconfirmed(ctx context.Context, keys iter.Seq2[[]byte, erro
 // MaxReports is the largest number of reports that a snapshot counts.
 const MaxReports = 7
 
-// MarkReported is MarkDue for records that the destination has reported as bad:
-// each is marked at most so many times, 1 to [MaxReports], as long as its row does
-// not change. Those that were are left as they are, and counted as spent.
+// MarkReported is MarkDue for records that the destination has reported as bad. As long
+// as the row of a record does not change, the record is marked at most most times, 1 to
+// [MaxReports]. Records that were marked that often are left as they are, and counted as
+// spent.
 func (s *Store) MarkReported(ctx context.Context, keys iter.Seq2[[]byte, error], most int) (marked, spent int64, err error) {
 	if most < 1 || most > MaxReports {
 		return 0, 0, fmt.Errorf("diff: MarkReported: %d times, 1 to %d are possible", most, MaxReports)
@@ -70,10 +71,10 @@ func (s *Store) MarkReported(ctx context.Context, keys iter.Seq2[[]byte, error],
 
 // Forget removes the records with these keys from the current snapshot, as if
 // they had never been put: the next run that puts them finds them new. It returns
-// how many of the keys the snapshot had; others are passed over. What runs
-// that were not staged have left is removed too, so that no digest of the keys
-// stays in the directory; what a file system keeps of a file that was removed is
-// beyond it. Keys, errors, memory and staged candidates are as in [Store.MarkDue].
+// how many of the keys the snapshot had; others are ignored. The temporary files of
+// runs that were not staged are removed too, so that no digest of the keys stays in
+// the directory; Forget can not reach what a file system keeps of a removed file.
+// Keys, errors, memory and staged candidates are as in [Store.MarkDue].
 func (s *Store) Forget(ctx context.Context, keys iter.Seq2[[]byte, error]) (forgotten int64, err error) {
 	if err := s.writable(); err != nil {
 		return 0, err
@@ -91,9 +92,10 @@ func (s *Store) Forget(ctx context.Context, keys iter.Seq2[[]byte, error]) (forg
 	return forgotten, nil
 }
 
-// rewrite replaces the current snapshot by one in which the records with these
-// keys are as one leaves them, and those of which it returns false are missing. With
-// traces set, so is what its files still say of records that are not there any more.
+// rewrite replaces the current snapshot by one in which the records with these keys are
+// as the function one leaves them, without the records for which it returns false. With
+// traces set, it also does so when a key is only in what the files still hold of records
+// that were removed: the new files hold nothing of them.
 func (s *Store) rewrite(ctx context.Context, keys iter.Seq2[[]byte, error], traces bool, one func(record) (keep bool)) error {
 	if err := s.writable(); err != nil {
 		return err

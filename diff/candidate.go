@@ -9,9 +9,11 @@ import (
 	"github.com/spliosync/spliosync/internal/vfs"
 )
 
-// candidate writes a snapshot that may become the next one. A small one is one file.
-// Otherwise a file has the records, which many snapshots share, and another one says
-// what has changed since that was written.
+// candidate writes a snapshot that may become the next one. A small snapshot is one file.
+// A larger one is two: a file of records, which several snapshots can share, and a file
+// of changes, which names the file of records and says what has changed since that was
+// written. With form apart, a candidate writes both files, first the records and then a
+// file of changes without any; with form changed, it writes only a file of changes.
 type candidate struct {
 	form   form
 	totals totals
@@ -19,10 +21,10 @@ type candidate struct {
 	notes  notes
 	store  *Store
 	head   header
-	file   *snapshotFile // the one that is being written
-	texts  *relation     // those of the records, when these have a file of their own
-	append appender      // of texts
-	done   bool          // it was staged, or given up
+	file   *snapshotFile // the file that is being written
+	texts  *relation     // the texts of the records, when a file of records is written
+	append appender      // adds to texts
+	done   bool          // the candidate was staged, or given up
 }
 
 // form says what is to be written of a snapshot.
@@ -30,14 +32,14 @@ type form uint8
 
 const (
 	whole   form = iota // all of it, in one file
-	apart               // all of it, with the records in a file of their own
-	changed             // only what has changed since the records were written
+	apart               // all of it, with the records in a new file of records
+	changed             // only what has changed since the file of records was written
 )
 
-// newCandidate begins a snapshot in place of another one, whose id is zero for none.
-// What else is given of its header is the partition bits, the columns, the rendering, and
-// the file with the records when only the changes are written. Memory is how many bytes of
-// texts are held.
+// newCandidate begins a snapshot that is to replace the one with the id base, which is
+// zero when there is none. Of h, the caller gives the partition bits, the columns, the
+// rendering and, when only changes are written, the id of the file of records. Memory is
+// how many bytes of texts are held.
 func newCandidate(s *Store, base snapshotID, f form, h header, memory int64) (*candidate, error) {
 	c := &candidate{store: s, form: f, head: h}
 	c.head.base, c.head.check, c.head.scope = base, s.dig.check, s.opts.Scope
@@ -54,8 +56,9 @@ func newCandidate(s *Store, base snapshotID, f form, h header, memory int64) (*c
 	return c, err
 }
 
-// write writes the records of a partition, which ascend; those of the whole snapshot
-// in it are counted in t.
+// write writes records of a partition; partitions come in ascending order. T counts the
+// records that the snapshot has in the partition, including those that stay in the file
+// of records and are not written.
 func (c *candidate) write(partition uint32, records []byte, t totals) error {
 	c.totals.records += t.records
 	c.totals.unconfirmed += t.unconfirmed
@@ -79,7 +82,8 @@ func (c *candidate) stage() (id string, err error) {
 	return c.head.id.String(), nil
 }
 
-// finish makes the files durable, the one that makes it a snapshot last.
+// finish makes the files durable. The one that is named as the snapshot comes last, after
+// its file of records.
 func (c *candidate) finish(name string) error {
 	if c.form == apart {
 		c.file.totals = c.totals
@@ -99,8 +103,8 @@ func (c *candidate) finish(name string) error {
 	return c.file.finish(name)
 }
 
-// abort removes what was not finished. It may be repeated. A file of records that no
-// snapshot needs is removed by the next Begin.
+// abort removes the file that was not finished. It may be repeated. A file of records
+// that was finished, and that no snapshot needs, is removed by the next Begin.
 func (c *candidate) abort() {
 	c.done = true
 	_ = c.texts.close() // it is not to be kept
@@ -141,7 +145,7 @@ func newSnapshotFile(s *Store, h header) (*snapshotFile, error) {
 
 func (f *snapshotFile) temp() string { return tempPrefix + f.id.String() }
 
-// raw writes bytes; after the first error it does nothing but return it.
+// raw writes bytes. After the first error it writes nothing, and returns that error.
 func (f *snapshotFile) raw(b []byte) error {
 	if f.err == nil {
 		if err := f.out.write(b); err != nil {
@@ -151,8 +155,8 @@ func (f *snapshotFile) raw(b []byte) error {
 	return f.err
 }
 
-// write writes the records of a partition, which may be none. The partitions
-// ascend.
+// write writes records of a partition, which may be none. Partitions come in ascending
+// order.
 func (f *snapshotFile) write(partition uint32, records []byte) error {
 	for len(records) > 0 {
 		n := min(len(records), f.max*f.size)
@@ -213,8 +217,9 @@ func (f *snapshotFile) abort() {
 	}
 }
 
-// unused returns the names of the files with records that no snapshot needs. As long
-// as it can not be told of any, there are none.
+// unused returns the names of the files of records that no snapshot needs. It returns
+// none as long as the header of any snapshot is damaged or can not be used, because that
+// snapshot may need one of them.
 func (s *Store) unused() ([]string, error) {
 	files, err := s.list(isRecords)
 	if len(files) == 0 || err != nil {

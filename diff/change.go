@@ -13,15 +13,15 @@ type Kind uint8
 
 // The kinds of change.
 const (
-	// New: the record is not in the last snapshot, or is unconfirmed there and
-	// this run can tell (see [RunOptions]).
+	// New: the record is not in the last snapshot, or is unconfirmed there while
+	// this run settles whether it exists ([RunOptions] Create or Known).
 	New Kind = iota + 1
 	// Changed: at least one cell is not as it was.
 	Changed
-	// Due: the record is to be sent whatever changed, because it was marked
-	// with [Store.MarkDue] or because the run refreshes.
+	// Due: the record is to be sent whether or not it changed, because it was
+	// marked, as by [Store.MarkDue], or because of [RunOptions.Refresh].
 	Due
-	// Conflict: the record shares its key with another that says otherwise,
+	// Conflict: the record shares its key with another that has different cells,
 	// and the policy is [RejectDuplicates]. It is not to be sent; its key keeps
 	// its earlier state.
 	Conflict
@@ -39,19 +39,20 @@ func (k Kind) String() string {
 	return ""
 }
 
-// Change is one verdict of a run that calls for something.
+// Change is what a run found about one record, or one key that is gone, where there is
+// something to do about it.
 type Change struct {
 	Seq  int64 // the number given to [Feed.Put]; 0 for Gone
 	Kind Kind
-	// Columns are those that changed: all of them for New, the changed ones
-	// for Changed and Due (for Due there may be none), none otherwise. When the
-	// run has more than 4,096 different sets, which takes more than 12 columns,
-	// large ones are widened to all columns: those of a size, and of all above it,
-	// up to which there are too many. The counts of the Summary are exact all the
-	// same.
+	// Columns are all columns for New, those that changed for Changed and Due (for
+	// Due there may be none), and none otherwise. When a run finds more than 4,096
+	// different sets, which takes more than 12 columns, it widens the largest to all
+	// columns: those with the most columns first, then those of the next smaller
+	// size, until no more than 4,096 are left. The counts of the Summary stay exact.
 	Columns Columns
-	// Unconfirmed: New or not, the key is in the last snapshot, but nobody knows whether
-	// the destination has it, so that a row about it should be a full one.
+	// Unconfirmed says that the key is in the last snapshot, but that nobody knows
+	// whether the destination has it, so that a row about it should be a full one. It
+	// is possible for New, Changed and Due.
 	Unconfirmed bool
 }
 
@@ -112,15 +113,15 @@ type Summary struct {
 
 	Unusable int64 // those of Rejected that were put without a key
 	Previous int64 // records in the last snapshot; 0 in a first run
-	Gone     int64 // keys that nobody put, and that are dropped
-	Kept     int64 // keys that nobody put, and that keep their state all the same
-	First    bool  // there is no earlier snapshot, or the run takes no notice of it
+	Gone     int64 // keys of the last snapshot that were not put, and are dropped
+	Kept     int64 // keys of the last snapshot that were not put, and still keep their state
+	First    bool  // there is no earlier snapshot, or the run ignores it (RunOptions.Anew)
 
 	Columns []ColumnSummary // in the order given to Begin
 	Dropped []string        // columns of the last snapshot that the run lacks
 
-	// Notes counts those of records that were put by their text and not put again,
-	// see [Feed.PutText].
+	// Notes counts, by note, the records that [Feed.Known] took as unchanged and that
+	// were not put, see [Feed.PutText].
 	Notes map[string]int64
 }
 
@@ -153,8 +154,8 @@ func (s *Summary) note(note string, n int64) {
 // ColumnSummary counts what happened in one column.
 type ColumnSummary struct {
 	Name string
-	// Changed counts the records of kind Changed or Due with this column in
-	// their set. For a column that is new they are those with a value in it.
+	// Changed counts the records of kind Changed or Due with this column in their
+	// set. In a new column, these are the records that have a value in it.
 	Changed int64
 	Added   bool // the last snapshot does not have the column
 }

@@ -8,40 +8,39 @@ import (
 	"math/bits"
 )
 
-// Memory of a run, of which half is for the records that are put, an eighth
-// for the known keys, an eighth for a last snapshot that has to be partitioned
-// again, and a quarter for the join, which in a lean run leaves half of it to
-// the records that are put again; what is spilled leaves the join its part.
+// Memory of a run, and its smallest value. Half of it is for the records that are put, an
+// eighth for the known keys, an eighth for a last snapshot that has to be partitioned
+// again, and a quarter for the join. In a lean run and in one by text, half of the join's
+// quarter is for the records that are put again. Once the records that were put are
+// spilled, the join has their half too.
 const (
 	defaultMemory = 64 << 20
 	minMemory     = 16 << 20
 )
 
-// Aims for a partition of the join: so many records that they stay in the caches
-// of a processor, but not so few that each is read in pieces smaller than this.
+// Aims for the size of a partition of the join.
 const (
-	aimRecords = 8 << 10
-	aimRead    = 16 << 10
-	aimSpread  = 4 // a count of partitions that is so many bits finer will do
+	aimRecords = 8 << 10  // about so many records, which stay in the caches of a processor
+	aimRead    = 16 << 10 // but not so many partitions that a spilled lot has much fewer bytes of each
+	aimSpread  = 4        // the partition bits of the last snapshot may exceed those aimed at by so many
 )
 
-// changesMost is the part of the records up to which a snapshot that says only what
-// has changed has the next one say so too.
+// changesMost limits a file of changes: when its records are more than the records in
+// the file of records divided by changesMost, the next run writes all records anew.
 const changesMost = 4
 
-// changesRuns is the number of runs after which the records are written anew all the
-// same: until then their file has the digests of those who have left.
+// changesRuns is the number of runs after which all records are written anew in any
+// case: until then, their file has the digests of records that are gone.
 const changesRuns = 30
 
-// mostWhole is the number of records up to which a snapshot is one file, which is
-// written in no time.
+// mostWhole is the number of records up to which a snapshot is one file. So few are
+// written quickly.
 const mostWhole = 10_000
 
-// Compare joins the records with the last snapshot. It is the barrier of a run:
-// nothing can be put after it, other than what [RunOptions.Again] is asked for
-// during it. It works on as many partitions at once as
-// GOMAXPROCS says, and memory allows. On an error the run is of no further use;
-// the snapshot on disk is as it was.
+// Compare joins the records with the last snapshot. After it was called nothing can be
+// put, except what [RunOptions.Again] is asked for during the call. It works on up to
+// GOMAXPROCS partitions at once, as far as memory allows. After an error the run is of
+// no further use; the current snapshot is as it was.
 func (r *Run) Compare(ctx context.Context) (*Summary, error) {
 	if !r.phase.CompareAndSwap(putting, comparing) {
 		return nil, errors.New("diff: Compare was called before, or the run is closed")
@@ -70,7 +69,7 @@ func (r *Run) Compare(ctx context.Context) (*Summary, error) {
 	return j.sum, nil
 }
 
-// all prepares the relations and joins them.
+// all prepares the relations, chooses the partitions, and joins.
 func (j *join) all(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("diff: %w", err)
@@ -123,7 +122,7 @@ func (j *join) all(ctx context.Context) error {
 	return j.joinAll(ctx)
 }
 
-// joinAll joins, and writes the next snapshot.
+// joinAll joins all partitions, and writes the records of the next snapshot.
 func (j *join) joinAll(ctx context.Context) error {
 	j.holders = newNumbers()
 	j.holders.merge(j.held)
@@ -146,7 +145,7 @@ func (j *join) joinAll(ctx context.Context) error {
 	return nil
 }
 
-// begin begins the next snapshot.
+// begin begins the next snapshot, unless the store is read only.
 func (j *join) begin() (err error) {
 	if err := j.store.usable(); err != nil { // the caller's functions may have closed it
 		return err
@@ -164,8 +163,8 @@ func (j *join) begin() (err error) {
 	return err
 }
 
-// formFor chooses what is written of a snapshot, when so many records are in the last
-// one and in this run.
+// formFor chooses what is written of the next snapshot. Old and now are the numbers of
+// records in the last snapshot and in this run.
 func (j *join) formFor(old, now int64) form {
 	most := int64(mostWhole)
 	if j.opts.tiny > 0 {
@@ -175,14 +174,14 @@ func (j *join) formFor(old, now int64) form {
 	case j.last != nil && j.last.body != nil && j.same && j.last.rendering == j.rendering && j.coarse == nil && j.bits == j.last.partitionBits &&
 		j.last.held <= j.last.body.held/changesMost && j.last.runs < changesRuns:
 		return changed
-	case max(old, now) > most && old+now < maxPlaces: // there are not more than both, whatever is kept
+	case max(old, now) > most && old+now < maxPlaces: // the next snapshot has at most old+now records
 		return apart
 	}
 	return whole
 }
 
-// putLean finds the records of which column digests are needed, and has them put
-// again.
+// putLean runs the first join of a lean run, which finds the records whose column digests
+// are needed, and has them put again.
 func (j *join) putLean(ctx context.Context) error {
 	j.finding, j.holders = true, newNumbers()
 	if err := j.run(ctx); err != nil {
@@ -205,7 +204,8 @@ func (j *join) putLean(ctx context.Context) error {
 	return nil
 }
 
-// putAgain has records put again.
+// putAgain calls RunOptions.Again, and takes what is put meanwhile into j.again. It returns
+// how many of these records had no key.
 func (j *join) putAgain(ctx context.Context, numbers iter.Seq[int64]) (unusable int64, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return 0, fmt.Errorf("diff: %w", err)
@@ -229,13 +229,14 @@ func (j *join) putAgain(ctx context.Context, numbers iter.Seq[int64]) (unusable 
 	return unusable, nil
 }
 
-// notAsItWas is the error about a record that is not put again as it was.
+// notAsItWas is the error about a record that was not put again unchanged.
 func notAsItWas(seq int64) error {
 	return fmt.Errorf("diff: the segment changed while it was read: record %d is not there any more, or not as it was; run again", seq)
 }
 
-// plan chooses the number of partitions and of workers for this and that many
-// records.
+// plan chooses the number of partitions and of workers, for the records of today and old
+// records in the last snapshot: enough partitions that those that are joined at the same
+// time fit into memory, and more if that suits the caches.
 func (j *join) plan(old int64) {
 	n := j.today.count
 	most := max(n, old)
@@ -267,21 +268,21 @@ func (j *join) plan(old int64) {
 		want = min(want, bitsFor(int64(j.today.lot*j.today.slots*j.today.size), aimRead))
 	}
 	j.bits = max(need, want)
-	// What the last snapshot has is best, since then it is read as it is.
+	// The number of partitions of the last snapshot is best: then it is read as it is.
 	if j.last != nil && j.last.partitionBits >= need && j.last.partitionBits <= min(j.bits+aimSpread, indexBits) {
 		j.bits = j.last.partitionBits
 	}
 	j.workers = int(min(workers, 1<<j.bits))
 }
 
-// bitsFor returns into how many parts, 2^bits of them, a total has to be divided
-// until none is larger than part.
+// bitsFor returns the smallest bits, at most indexBits, with which 2^bits equal parts of
+// total are no larger than part.
 func bitsFor(total, part int64) uint8 {
 	n := (total + part - 1) / max(part, 1)
 	return uint8(min(indexBits, bits.Len64(uint64(max(n, 1)-1))))
 }
 
-// readKnown fills the relation of the known keys.
+// readKnown reads RunOptions.Known into a relation of key digests.
 func (j *join) readKnown(ctx context.Context) error {
 	if j.opts.Known == nil {
 		return nil
@@ -303,8 +304,8 @@ func (j *join) readKnown(ctx context.Context) error {
 	return err
 }
 
-// readCoarse reads a last snapshot that has too few partitions for this join
-// into a relation.
+// readCoarse reads the last snapshot into a relation if it has fewer partitions than this
+// join.
 func (j *join) readCoarse(ctx context.Context) error {
 	if j.last == nil || j.last.partitionBits >= j.bits {
 		return nil
@@ -340,7 +341,7 @@ func (j *join) readCoarse(ctx context.Context) error {
 	return nil
 }
 
-// release gives up all that only the join needs.
+// release frees and closes what only the join needs.
 func (j *join) release() error {
 	errs := []error{j.today.close(), j.again.close(), j.known.close(), j.coarse.close()}
 	j.Run.today, j.Run.again = nil, nil

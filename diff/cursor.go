@@ -10,10 +10,10 @@ import (
 type cursor struct {
 	file         vfs.File
 	begin, limit int64  // the part
-	window       []byte // what was read, and before it room for what is left of the read before
+	window       []byte // the bytes of the last read, and before them room for the rest of the read before
 	from         int    // where in window the next byte is
-	to           int    // where what was read ends
-	at           int64  // where in the file that is, a multiple of a page
+	to           int    // where in window the bytes of the last read end
+	at           int64  // where in the file they end; the next read begins there, at a multiple of a page
 }
 
 // Sizes of the window: of all of it, and of the room at its begin, which is

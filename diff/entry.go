@@ -11,8 +11,8 @@ import "encoding/binary"
 //	 .  8  digest of the cells in the columns of the last snapshot, when they differ
 //	 .  .  column digests
 //
-// In a lean run there are no column digests, and a record that is put again has
-// another entry, with them.
+// In a lean run there are no column digests; a record that is put again has a second
+// entry, which has them.
 type entry []byte
 
 const (
@@ -24,7 +24,7 @@ const (
 // shape says where the parts of an entry are.
 type shape struct {
 	text    int // 0: there is none
-	base    int // that of the cells, unless the columns differ
+	base    int // of the digest to compare with the last snapshot: that of the cells, unless the columns differ
 	columns int
 	size    int
 }

@@ -9,13 +9,13 @@ import (
 // [ErrKey] come inside a [*StateError], which names the file.
 var (
 	// ErrDamaged: a file was truncated or altered. Restore it from a backup, or
-	// move the directory away to start anew, which sends every record again.
+	// move the directory away and start again, which sends every record once more.
 	ErrDamaged = errors.New("damaged")
-	// ErrForeign: the file is no snapshot, or one of another scope.
+	// ErrForeign: the file is not a snapshot, or is one of another scope.
 	ErrForeign = errors.New("not the state of this activation")
 	// ErrVersion: the file was written by a newer version of this package.
 	ErrVersion = errors.New("written by a newer version")
-	// ErrKey: the digest key is missing or is not the one the snapshot was
+	// ErrKey: the digest key is missing, or is not the one that the snapshot was
 	// made with.
 	ErrKey = errors.New("wrong or missing digest key")
 	// ErrLocked: another process, or another Store of this one, has the
@@ -26,9 +26,10 @@ var (
 	ErrStale = errors.New("computed from a snapshot that is no longer current")
 	// ErrStaged: a candidate waits for Publish or Discard.
 	ErrStaged = errors.New("a staged snapshot waits to be published or discarded")
-	// ErrKeyForm: the key that was put is not the one that an engine made of the
-	// record, so that it would compare it with another's state. No Store returns it:
-	// it is for those that compare elsewhere, as package sqldiff does.
+	// ErrKeyForm: the key that was put differs from the key that an engine made of
+	// the same record, so the engine would compare the record with the state of
+	// another. No Store returns it: it is for comparisons outside a Store, such as
+	// those of package sqldiff.
 	ErrKeyForm = errors.New("the engine and the mapping disagree about the form of the key")
 	// ErrReadOnly: the store was opened for reading only.
 	ErrReadOnly = errors.New("store is open for reading only")

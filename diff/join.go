@@ -7,20 +7,23 @@ import (
 	"sync"
 )
 
-// join compares partition by partition. The last snapshot is read in ascending
-// order of the partitions, and the next one written so; in between, workers join
-// one partition each. A lean run joins twice: first to find the records that are
-// to be put again. A run by text does so only when it finds that some are.
+// join compares the records of today with the last snapshot, one partition at a time.
+// Workers take turns to read the next partition of the last snapshot, in ascending
+// order. Each then joins its partition by itself, in memory, and waits until it is the
+// turn of that partition to be written, in the same order.
+//
+// A lean run joins twice; the first join only finds the records that have to be put
+// again. A run by text joins again only when it finds such records, see joinTexts.
 type join struct {
 	*Run
 	bits    uint8
 	workers int
 	crew    []*worker
-	finding bool      // this is the first of two
+	finding bool      // this is the first of two joins
 	newSize int       // of a record of the next snapshot
-	kept    bool      // keys that nobody put keep their state
-	known   *relation // nil: not given
-	coarse  *relation // the last snapshot, when it has too few partitions; or nil
+	kept    bool      // keys that were not put keep their state
+	known   *relation // the keys of RunOptions.Known; nil: not given
+	coarse  *relation // the last snapshot, when it has too few partitions; otherwise nil
 	form    form      // what is written of the next snapshot
 
 	verdicts *verdicts
@@ -28,7 +31,7 @@ type join struct {
 
 	reading sync.Mutex // guards last and ahead
 	ahead   uint32     // the next partition to be read
-	writing sync.Mutex // guards what follows; whose turn it is owns next, verdicts and sum
+	writing sync.Mutex // guards what follows; the worker whose turn it is owns next, verdicts and sum
 	turned  *sync.Cond
 	turn    uint32 // the next partition to be written
 	err     error  // the first error
@@ -59,7 +62,7 @@ func (j *join) run(ctx context.Context) error {
 	return j.err
 }
 
-// fail ends the join; the first error counts.
+// fail ends the join. Only the first error is kept.
 func (j *join) fail(err error) {
 	j.writing.Lock()
 	defer j.writing.Unlock()
@@ -69,8 +72,8 @@ func (j *join) fail(err error) {
 	j.turned.Broadcast()
 }
 
-// await waits until a partition is to be written. It returns false when the
-// join has failed.
+// await waits until it is the turn of a partition to be written. It returns false when
+// the join has failed.
 func (j *join) await(p uint32) bool {
 	j.writing.Lock()
 	defer j.writing.Unlock()
@@ -80,7 +83,7 @@ func (j *join) await(p uint32) bool {
 	return j.err == nil
 }
 
-// pass lets the next partition be written.
+// pass gives the turn to the next partition.
 func (j *join) pass() {
 	j.writing.Lock()
 	defer j.writing.Unlock()
@@ -88,50 +91,53 @@ func (j *join) pass() {
 	j.turned.Broadcast()
 }
 
-// worker joins one partition at a time. Its memory is used again.
+// worker joins one partition at a time, and uses its memory again for the next. The groups
+// of a partition are first those of before, in the same order, then those of keys that only
+// today has.
 type worker struct {
 	*join
 	hasher   hasher
 	groups   []group
-	table    []uint32 // number of a group plus 1, by hash; 0 is none
+	table    []uint32 // a hash table by key: the number of a group plus 1; 0 is none
 	mask     uint32
 	before   []byte    // records of the last snapshot; they are the first groups
-	places   []uint32  // where they stand, as reader.partition tells
-	standing int       // so many of them, the first ones, stay where they are unless they change
-	removed  []removal // what the last snapshot says is not there any more
-	now      []byte    // entries of today: the one that is taken of each key
+	places   []uint32  // of each of them, as reader.partition returns it
+	standing int       // so many of them, the first ones, are in the file of records: they stay there unless they change
+	removed  []removal // keys whose records the last snapshot says are removed
+	now      []byte    // entries of today: the one that is taken for each key
 	after    []byte    // records of the next snapshot
 	more     []byte    // column digests of records that were put again
-	drops    []byte    // keys of the last snapshot that the next one lacks, each with a byte
-	puts     uint32    // how many these are
+	drops    []byte    // keys of the last snapshot that the next one lacks, each with a byte: 1 is gone
+	puts     uint32    // how many records have their column digests in more
 	read     []byte    // scratch
 
 	wanted []int64 // records that are to be put again
 	holds  []int64 // records whose keys the next snapshot has
-	other  int64   // a record that was not put again as it was; 0 is none
+	other  int64   // number of a record that was not put again unchanged; 0 is none
 	found  []finding
 	sets   []Columns
-	setOf  map[Columns]uint32
-	sum    Summary // counts of the partition
-	totals totals  // of the next snapshot
-	olds   int     // records of before
-	counts []int64 // those of the columns
-	used   [maxNotes + 1]bool
+	setOf  map[Columns]uint32 // the number of a set in sets
+	sum    Summary            // counts of the partition
+	totals totals             // of the next snapshot, in the partition
+	olds   int                // records in before
+	counts []int64            // changes in each column
+	used   [maxNotes + 1]bool // the notes that records of the next snapshot have
 
-	place uint32 // what is written about the group stands in place of what stands there
-	stays bool   // which goes on to count
+	place uint32 // of the group at hand: what is written replaces the record in this place; 0: none
+	stays bool   // of the group at hand: that record stays, and nothing is written
 
-	raw         []byte // in a run by text, what the last snapshot has of the partition
-	rawPlaces   []uint32
-	rawStanding int
-	seen        []seenRecord // those of raw
-	near        foundSums    // of records whose places tables do not know
-	notes       [maxNotes + 1]int64
-	taken       int64  // records of today that were taken as they were
-	takenSum    uint64 // of the digests of their texts
+	raw         []byte              // in a run by text, all records that the last snapshot has in the partition
+	rawPlaces   []uint32            // of these, as places
+	rawStanding int                 // of these, as standing
+	seen        []seenRecord        // those in raw whose text was found
+	near        foundSums           // of those that sees has looked up
+	notes       [maxNotes + 1]int64 // known records, by note
+	taken       int64               // known records
+	takenSum    uint64              // the sum of the digests of their texts
 }
 
-// removal says that there is no record of a key any more in the place that it has.
+// removal says that the record of a key, which has a place in the file of records, was
+// removed.
 type removal struct {
 	key   keyDigest
 	place uint32
@@ -140,10 +146,10 @@ type removal struct {
 // group is what is known of a key.
 type group struct {
 	key   keyDigest
-	at    uint32 // where its entry is in worker.now, counted in entries
-	more  uint32 // where its column digests end in worker.more, counted in records; 0: it has none
-	valid uint32 // records that were not rejected
-	place uint32 // where a record stands that the last snapshot says is not there any more
+	at    uint32 // number of its entry in worker.now
+	more  uint32 // number of its column digests in worker.more, plus 1; 0: it has none
+	valid uint32 // records of today that were not rejected
+	place uint32 // of a record in the file of records that was removed; 0: none
 	flags uint8
 }
 
@@ -155,8 +161,8 @@ const groupBytes = 36 + 8 + 16
 const (
 	isPut   = 1 << iota // a record of today has the key
 	isClash             // the policy rejects all of its records
-	isKnown
-	isHeld // a record that was rejected stands in for its entry
+	isKnown             // the key is among those of RunOptions.Known
+	isHeld              // its entry was made for a rejected record
 )
 
 // partition joins the next partition. It returns false when there is none.
@@ -197,8 +203,8 @@ func (w *worker) partition(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// want hands over what is to be put again. It returns false when the join has
-// failed.
+// want hands over the numbers of the records to be put again. It returns false when the
+// join has failed.
 func (w *worker) want() bool {
 	w.writing.Lock()
 	defer w.writing.Unlock()
@@ -206,7 +212,7 @@ func (w *worker) want() bool {
 	return w.err == nil
 }
 
-// load reads the records of the last snapshot.
+// load takes the next partition, and reads its records of the last snapshot.
 func (w *worker) load(ctx context.Context) (p uint32, more bool, err error) {
 	w.reading.Lock()
 	defer w.reading.Unlock()
@@ -232,7 +238,8 @@ func (w *worker) load(ctx context.Context) (p uint32, more bool, err error) {
 	return p, true, err
 }
 
-// old is where the records of the last snapshot are read to.
+// old returns the slices that the records of the last snapshot, and their places, are
+// read into.
 func (w *worker) old() (records *[]byte, places *[]uint32) {
 	if w.tables != nil {
 		return &w.raw, &w.rawPlaces
@@ -240,7 +247,8 @@ func (w *worker) old() (records *[]byte, places *[]uint32) {
 	return &w.before, &w.places
 }
 
-// gather puts the records of all relations together by key.
+// gather brings together, in groups by key, what the last snapshot and all relations have
+// in a partition.
 func (w *worker) gather(ctx context.Context, p uint32) error {
 	w.groups, w.now, w.after, w.found, w.sets = w.groups[:0], w.now[:0], w.after[:0], w.found[:0], w.sets[:0]
 	w.wanted, w.more, w.puts, w.other = w.wanted[:0], w.more[:0], 0, 0
@@ -304,7 +312,7 @@ func (w *worker) gather(ctx context.Context, p uint32) error {
 	})
 }
 
-// reserve makes room for groups.
+// reserve makes the table large enough for n groups, filled to half at most.
 func (w *worker) reserve(n int) {
 	size := max(64, len(w.table))
 	for size < 2*n {
@@ -319,7 +327,7 @@ func (w *worker) reserve(n int) {
 	}
 }
 
-// lookup returns the place in the table of a key digest, or where it belongs.
+// lookup returns where a key digest is in the table, or the free slot where it belongs.
 func (w *worker) lookup(key []byte) uint32 {
 	k := keyDigest(key)
 	for at := binary.LittleEndian.Uint32(key[12:]) & w.mask; ; at = (at + 1) & w.mask {
@@ -329,8 +337,8 @@ func (w *worker) lookup(key []byte) uint32 {
 	}
 }
 
-// group returns the group of the key digest that b begins with, which may be a
-// new one.
+// group returns the group of the key digest that b begins with, and makes it when there
+// is none.
 func (w *worker) group(b []byte) *group {
 	at := w.lookup(b)
 	if n := w.table[at]; n != 0 {
@@ -341,7 +349,7 @@ func (w *worker) group(b []byte) *group {
 	return &w.groups[len(w.groups)-1]
 }
 
-// take finds the record that is taken of each key.
+// take takes an entry of today, and keeps for each key the one that the policy takes.
 func (w *worker) take(b []byte) {
 	if 2*len(w.groups) >= len(w.table) {
 		w.reserve(len(w.groups) + 1)
@@ -373,8 +381,8 @@ func (w *worker) take(b []byte) {
 	}
 }
 
-// takeRejected finds the first record that was rejected, in case there is no
-// other of its key.
+// takeRejected keeps the rejected record of a key with the smallest number as its entry,
+// until there is a valid one.
 func (w *worker) takeRejected(g *group, e entry) {
 	switch {
 	case g.flags&isHeld == 0:
@@ -386,7 +394,8 @@ func (w *worker) takeRejected(g *group, e entry) {
 	}
 }
 
-// takeAgain finds the record of an entry that was put again.
+// takeAgain takes the column digests of an entry that was put again. The entry has to be
+// the one that was taken for its key.
 func (w *worker) takeAgain(b []byte) {
 	e := entry(b)
 	if n := w.table[w.lookup(b)]; n != 0 && w.groups[n-1].valid > 0 {

@@ -11,8 +11,8 @@ import (
 // Remembered is what a snapshot remembers of one key.
 type Remembered struct {
 	Unconfirmed bool // nobody knows whether the destination has it
-	Due         bool // it was marked: the next run that puts it finds it due
-	Reports     int  // how often it was marked by [Store.MarkReported] since its row changed
+	Due         bool // it was marked: the next run that puts the key finds it due
+	Reports     int  // how often [Store.MarkReported] has marked it since its row changed
 
 	digests *remembered // a pointer, so that printing shows no digest
 }
@@ -23,13 +23,14 @@ type remembered struct {
 	hasher  hasher // of these columns
 }
 
-// Lookup returns what a snapshot remembers of a key, as given to [Feed.Put]: the
-// current one when id is empty, otherwise the one of that id, staged or current. It
-// is nil when the snapshot does not have the key, or when id is empty and there is
-// none. When there is no snapshot of that id, the error matches fs.ErrNotExist.
+// Lookup returns what a snapshot remembers of a key, which is as given to [Feed.Put].
+// The snapshot is the current one when id is empty, otherwise the one with that id,
+// staged or current. The result is nil when the snapshot does not have the key, or
+// when id is empty and there is no current snapshot. When there is no snapshot with
+// that id, the error matches fs.ErrNotExist.
 //
-// It writes nothing, and works in a read-only store too. The snapshot is read to its
-// end, a block at a time, so that a damaged one is found out.
+// Lookup writes nothing, and works in a read-only store too. It reads the snapshot to
+// its end, a partition at a time, so that damage anywhere in it is noticed.
 func (s *Store) Lookup(ctx context.Context, id string, key []byte) (*Remembered, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
@@ -101,9 +102,10 @@ func (s *Store) find(ctx context.Context, r *reader, k keyDigest) (found *Rememb
 	}
 }
 
-// Changed returns the columns in which the cells of r are not those of an earlier
-// snapshot of the same key, as a run would find them: a column that the earlier one
-// lacks has changed where there is a value in it. It is empty when r says the same.
+// Changed returns the columns in which the cells of r differ from what an earlier
+// snapshot remembers of the same key, as a run would find them: a column that the
+// earlier snapshot lacks has changed if there is a value in it. The result is empty
+// when nothing differs.
 func (r *Remembered) Changed(earlier *Remembered) (columns []string) {
 	now, then := r.digests, earlier.digests
 	known := (now.record.flags()|then.record.flags())&flagNoRow == 0

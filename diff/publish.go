@@ -18,11 +18,12 @@ func (s *Store) Current() (id string, err error) {
 	return cur.id.String(), cur.close()
 }
 
-// Verify reports whether Publish of a candidate would succeed, and reads it to
-// its end for that, unless this Store has staged it, or read it so, itself: nil when it is whole and can be published, or is the
-// current snapshot already, a [*StateError] when it is not, an error that matches
-// [ErrStale] when the snapshot it was computed from is no longer current, one
-// that matches fs.ErrNotExist when there is no such candidate.
+// Verify reports whether Publish of a candidate would succeed. For that it reads the
+// candidate to its end, unless this Store staged it or has read it to its end before.
+// The error is nil when the candidate is whole and can be published, or is already the
+// current snapshot; a [*StateError] when a file is damaged or can not be used; one that
+// matches [ErrStale] when the snapshot it was computed from is no longer current; and
+// one that matches fs.ErrNotExist when there is no such candidate.
 func (s *Store) Verify(ctx context.Context, id string) error {
 	_, err := s.verify(ctx, id)
 	return err
@@ -73,12 +74,13 @@ func (s *Store) verify(ctx context.Context, id string) (published bool, err erro
 	return false, errors.Join(err, r.close())
 }
 
-// Publish makes a staged snapshot the current one, atomically and durably, if
-// the snapshot it was computed from still is the current one; otherwise the
-// error matches [ErrStale] and nothing changes. It may be called again after
-// any error, and with the id of the current snapshot does nothing. After an
-// error the old snapshot is current or the new one, whole. Candidates that were
-// computed from another snapshot are removed: they are stale for good.
+// Publish makes a staged snapshot the current one, atomically and durably, if the
+// snapshot it was computed from is still the current one; otherwise the error matches
+// [ErrStale] and nothing changes. After an error, either the old or the new snapshot is
+// current, and it is whole; Publish may then be called again. With the id of the
+// current snapshot it succeeds and changes nothing. Candidates that were computed from
+// another snapshot than the new current one can never be published any more, and are
+// removed.
 func (s *Store) Publish(ctx context.Context, id string) error {
 	published, err := s.verify(ctx, id)
 	if err != nil {
@@ -109,8 +111,9 @@ func (s *Store) Publish(ctx context.Context, id string) error {
 	return s.removeUnused()
 }
 
-// stale reports whether a candidate was computed from another snapshot than the
-// current one. One that can not be told is not, and is left as it is.
+// stale reports whether a candidate was computed from another snapshot than the current
+// one. A candidate whose header can not be read does not count as stale, and is left as
+// it is.
 func (s *Store) stale(name, current string) (bool, error) {
 	h, err := readHeader(s.fs, name, s.path(name))
 	if _, ok := errors.AsType[*StateError](err); ok {
@@ -122,8 +125,8 @@ func (s *Store) stale(name, current string) (bool, error) {
 	return h.base.String() != current && h.scope == s.opts.Scope && h.check == s.dig.check, nil
 }
 
-// Discard removes a staged snapshot, and records that no other one needs. One that does
-// not exist is no error.
+// Discard removes a staged snapshot, and the files of records that no snapshot needs any
+// more. A snapshot that does not exist is no error.
 func (s *Store) Discard(id string) error {
 	if err := s.writable(); err != nil {
 		return err

@@ -17,32 +17,34 @@ import (
 	"github.com/spliosync/spliosync/internal/vfs"
 )
 
-// reader reads a snapshot from front to back, together with the file that holds its
-// records, if there is one. Whatever the bytes, it returns records
-// that passed their checksums or an error that matches a sentinel.
+// reader reads a snapshot from front to back: a snapshot that is one file, or a file of
+// changes together with its file of records, which is then a reader of its own, body.
+// Partitions are merged: a record of the file of changes takes the place of the one that
+// it replaces in the file of records. Whatever is in the files, reader returns records
+// that passed their checksums, or an error that matches a sentinel.
 type reader struct {
 	*header
 	ending
 	path    string
 	size    int     // of a record
-	stride  int     // of a record in the file
-	body    *reader // the records of which this file has the changes; nil: there are none but those of this file
+	stride  int     // of a record in the file: in a file of changes, with its place
+	body    *reader // the file of records, when this is a file of changes; otherwise nil
 	totals  totals  // of the records that were read
-	settled bool    // all was read, and is what the end record says
+	settled bool    // all was read, and matches the end record
 
 	cursor
 	next  uint32 // number of the next block
-	read  int64  // records in the blocks before
-	given int64  // of these, all but those in buf
+	read  int64  // records in the blocks that were read
+	given int64  // those of them that were returned: all but those in buf
 	last  int64  // partition of the last block, -1 at first
-	buf   []byte // records of the block read ahead, in window
-	part  uint32 // its partition
+	buf   []byte // records of a block that was read ahead, in window
+	part  uint32 // the partition of that block
 
 	number  uint32   // of the partition that all reads next
-	merged  []byte   // what it returned last
+	merged  []byte   // the records that all returned last
 	places  []uint32 // scratch
-	changes []byte   // the records of this file of one partition
-	gone    []uint64 // bits of the records of the body in that partition that others stand in place of
+	changes []byte   // the records of this file in the partition that was read last
+	gone    []uint64 // bits of the records of the body in that partition that were replaced or removed
 }
 
 // openFile opens a file of a snapshot and reads its header and its end record. A
@@ -72,7 +74,7 @@ func readHeader(fsys vfs.FS, name, path string) (_ *header, err error) {
 	return r.header, r.close()
 }
 
-// head reads the header, and returns how long it and the file are.
+// head reads the header, and returns the lengths of the header and of the file.
 func (r *reader) head() (length, size int64, err error) {
 	if size, err = r.file.Size(); err != nil {
 		return 0, 0, err
@@ -111,7 +113,8 @@ func (r *reader) open() (err error) {
 	return nil
 }
 
-// openRecords opens the file with the records of a snapshot, if there is one.
+// openRecords opens the file of records of a snapshot, if it has one, and checks that it is
+// the right one.
 func (r *reader) openRecords(fsys vfs.FS, path func(name string) string) error {
 	if r.header.body == (snapshotID{}) {
 		return nil
@@ -128,7 +131,7 @@ func (r *reader) openRecords(fsys vfs.FS, path func(name string) string) error {
 		b.partitionBits != r.partitionBits || !slices.Equal(b.columns, r.columns) {
 		return errors.Join(body.fail(damaged("it does not hold the records of %s", filepath.Base(r.path))), body.close())
 	}
-	body.notes = make(notes, maxNotes) // those of the snapshot count
+	body.notes = make(notes, maxNotes) // its records refer to the notes of r, see standing
 	r.body = body
 	return nil
 }
@@ -160,7 +163,7 @@ func (r *reader) close() error {
 	return err
 }
 
-// fail names the file in errors about its content; others pass.
+// fail adds the file to an error. An error about its content becomes a *StateError.
 func (r *reader) fail(err error) error {
 	for _, s := range []error{ErrDamaged, ErrForeign, ErrVersion} {
 		if errors.Is(err, s) {
@@ -181,12 +184,12 @@ func wayOut(path string) string {
 	return "put back a copy of it that was made after the last run, or " + startAnew(filepath.Dir(path))
 }
 
-// startAnew says what is left to do where no snapshot can be used, and what it costs.
+// startAnew says what to do where no snapshot can be used, and what it costs.
 func startAnew(dir string) string {
 	return fmt.Sprintf("move the directory %s away and run once with Refresh, which sends every record once more", dir)
 }
 
-// short turns an early end into damage and passes other read errors.
+// short turns the early end of a file into damage, and returns other errors as they are.
 func short(err error, what string, args ...any) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return damaged("truncated in %s: %w", fmt.Sprintf(what, args...), io.ErrUnexpectedEOF)
@@ -209,12 +212,13 @@ func (r *reader) all() (partition uint32, records []byte, err error) {
 	return 0, nil, nil
 }
 
-// partition appends the records of one partition, of 2^bits, to dst: first those that
-// stand in the file of the records and nowhere else, standing of them, then those of
-// this file. To places it appends where in the file of the records they stand, or
-// what stands there that they stand in place of, plus 1; 0 is nowhere. Partitions must be asked for in
-// ascending order, and bits be at most partitionBits. The last one comes only after
-// all was read and counted.
+// partition appends the records of one partition, of 2^bits, to dst: first those of the
+// file of records that were neither replaced nor removed, standing of them, then those of
+// this file. For each record it appends a place to places, which is the number, from 1
+// on, of a record in the file of records: of the record itself, or of the one that it
+// replaces; 0 is none. Partitions must be asked for in ascending order, and bits be at
+// most partitionBits. The last partition is returned only when all that was read matches
+// the end records.
 func (r *reader) partition(dst []byte, places []uint32, number uint32, bits uint8) (_ []byte, _ []uint32, standing int, err error) {
 	if r.changes, err = r.blocks(r.changes[:0], number, bits); err != nil {
 		return dst, places, 0, err
@@ -242,7 +246,7 @@ func (r *reader) partition(dst []byte, places []uint32, number uint32, bits uint
 	return dst, places, standing, err
 }
 
-// place is the one that a record of this file names.
+// place returns the place that a record of this file names; 0 is none.
 func (r *reader) place(b []byte) uint32 {
 	if r.stride == r.size {
 		return 0
@@ -250,8 +254,8 @@ func (r *reader) place(b []byte) uint32 {
 	return binary.LittleEndian.Uint32(b[r.size:])
 }
 
-// removed visits the keys of the partition that was read last of which there is no record any more, and
-// the places that those had.
+// removed visits the keys whose records were removed, in the partition that was read
+// last, with the places of these records in the file of records.
 func (r *reader) removed(visit func(k keyDigest, place uint32)) {
 	for b := r.changes; len(b) > 0; b = b[r.stride:] {
 		if rec := record(b); rec.flags()&flagRemoved != 0 {
@@ -260,8 +264,8 @@ func (r *reader) removed(visit func(k keyDigest, place uint32)) {
 	}
 }
 
-// standing takes away the records of the body, from an offset on, that others stand in
-// place of. The first of them has that place in the file.
+// standing drops the records of the body that were replaced or removed. These records
+// are in dst from an offset on; first is how many the file has before them.
 func (r *reader) standing(dst []byte, places []uint32, from int, first int64) ([]byte, []uint32, error) {
 	n := (len(dst) - from) / r.size
 	r.gone = append(r.gone[:0], make([]uint64, n/64+1)...)
@@ -295,7 +299,7 @@ func (r *reader) standing(dst []byte, places []uint32, from int, first int64) ([
 	return dst[:to], places, nil
 }
 
-// texts is the largest number of texts that records can be known by.
+// texts returns the largest number of texts by which records can be known.
 func (r *reader) texts() int64 {
 	if r.body == nil {
 		return r.held
@@ -303,7 +307,7 @@ func (r *reader) texts() int64 {
 	return r.held + r.body.ending.texts
 }
 
-// drain reads what is left.
+// drain reads the rest of the snapshot, and so checks all of it.
 func (r *reader) drain() error {
 	for {
 		_, records, err := r.all()
@@ -320,7 +324,7 @@ func (r *reader) drain() error {
 	return r.body.eachText(context.Background(), func([]byte) {})
 }
 
-// blocks appends the records that this file holds of one partition, of 2^bits.
+// blocks appends the records that this file alone has in one partition, of 2^bits.
 func (r *reader) blocks(dst []byte, number uint32, bits uint8) ([]byte, error) {
 	for {
 		if len(r.buf) == 0 {
@@ -341,7 +345,7 @@ func (r *reader) blocks(dst []byte, number uint32, bits uint8) ([]byte, error) {
 	}
 }
 
-// block reads the next block.
+// block reads the next block into buf.
 func (r *reader) block() error {
 	b, err := r.take(blockHeader, r.next)
 	if err != nil {
@@ -375,7 +379,7 @@ func (r *reader) block() error {
 	return nil
 }
 
-// settle compares all that was read with the end records.
+// settle checks all that was read against the end records.
 func (r *reader) settle() error {
 	if r.settled {
 		return nil

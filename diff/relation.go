@@ -7,24 +7,27 @@ import (
 	"sync"
 )
 
-// indexBits is the number of first bits of the key digest by which what is
-// spilled is sorted, so that a join can use up to 2^indexBits partitions.
+// indexBits is how many of the first bits of the key digest spilled entries are sorted
+// by. A join can therefore use up to 2^indexBits partitions.
 const indexBits = 12
 
 // Sizes of a relation.
 const (
-	minLot     = 32        // full chunks that are spilled together
-	maxChunk   = 256 << 10 // bytes of a chunk
-	firstChunk = 4 << 10   // bytes that a chunk begins with
+	minLot     = 32        // the fewest full chunks that are spilled together
+	maxChunk   = 256 << 10 // the most bytes of a chunk
+	firstChunk = 4 << 10   // bytes of the first chunk of an appender, to begin with
 )
 
-// relation is a set of entries of one size, each of which begins with a key
-// digest. Appenders fill it from any number of goroutines; then it is sealed,
-// and its partitions can be read, by several goroutines at once. What does not
-// fit into its memory goes to a temporary file: two lots are held at
-// most, besides a chunk for each appender. Full chunks are spilled by the
-// lot, sorted by partition, so that a lot is one long sequential write and holds
-// each partition in one piece.
+// relation is a collection of entries of one size, each of which begins with a key
+// digest (or, for a relation of texts, a text digest). It is used in three steps:
+// appenders in any number of goroutines add entries; then it is ended and sealed; then
+// several goroutines can read its partitions.
+//
+// Each appender fills a chunk of its own, and hands it over when it is full. When the
+// full chunks make up a lot, they are sorted by partition and spilled to a temporary
+// file together: a lot is one long sequential write, and has each partition in one
+// piece. At most two lots are in memory, one that is being spilled and one that is being
+// collected.
 type relation struct {
 	size  int // of an entry
 	slots int // entries in a full chunk
@@ -32,18 +35,18 @@ type relation struct {
 	open  func() (*spill, error)
 
 	mu    sync.Mutex
-	idle  *sync.Cond // a lot was spilled
+	idle  *sync.Cond // signalled when a lot was spilled
 	busy  bool       // a lot is being spilled
-	full  [][]byte
-	free  [][]byte
-	err   error // the first error, which every later call returns
-	count int64 // entries in full chunks and in lots
+	full  [][]byte   // chunks that are not spilled
+	free  [][]byte   // chunks that were spilled, to be filled again
+	err   error      // the first error, which every later call returns
+	count int64      // entries in full chunks and in lots
 	file  *spill
 	lots  []lot
 
-	bits    uint8      // after seal; before, lots are sorted by indexBits
-	heads   [][]uint32 // of each chunk in full, or in the lot that is being spilled
-	scratch []byte     // another chunk
+	bits    uint8      // after seal, there are 2^bits partitions
+	heads   [][]uint32 // as sort returns them: of full or, before seal, of the lot being spilled
+	scratch []byte     // a chunk that sort sorts into
 }
 
 // lot is a part of the temporary file: from offset at on, the entries of
@@ -53,8 +56,8 @@ type lot struct {
 	heads []uint32
 }
 
-// newRelation makes a relation that holds about memory bytes of entries. Open
-// makes its temporary file when there is need for it.
+// newRelation makes a relation that holds about memory bytes of entries. Open makes its
+// temporary file, and is called when that is first needed.
 func newRelation(size int, memory int64, open func() (*spill, error)) *relation {
 	r := &relation{size: size, open: open}
 	r.slots = int(max(1, min(memory/(2*minLot), maxChunk)/int64(size)))
@@ -69,7 +72,7 @@ type appender struct {
 	chunk []byte
 }
 
-// next returns the bytes of the next entry, to be filled. They count as added.
+// next adds an entry, and returns its bytes, which the caller has to fill.
 func (a *appender) next() ([]byte, error) {
 	size := a.rel.size
 	n := len(a.chunk)
@@ -83,7 +86,8 @@ func (a *appender) next() ([]byte, error) {
 	return a.chunk[n:], nil
 }
 
-// grow makes room: a first chunk is small, for those who put little.
+// grow makes room for an entry. The first chunk starts small, for appenders with few entries,
+// and grows until it is full; then the next one has its full size.
 func (a *appender) grow() error {
 	r := a.rel
 	most := r.slots * r.size
@@ -104,7 +108,7 @@ func (a *appender) grow() error {
 	return nil
 }
 
-// flush hands over the last entries.
+// flush hands over the last chunk.
 func (a *appender) flush() error {
 	last := a.chunk
 	a.chunk = nil
@@ -114,8 +118,8 @@ func (a *appender) flush() error {
 	return a.rel.add(last)
 }
 
-// add takes a chunk. When there are enough for a lot, it spills them, or waits
-// until another goroutine has done so with the lot before.
+// add takes over a chunk. When the chunks before it make up a lot, it first spills them,
+// or waits while another goroutine spills a lot.
 func (r *relation) add(chunk []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -148,7 +152,8 @@ func (r *relation) empty() []byte {
 	return make([]byte, 0, r.slots*r.size)
 }
 
-// spill writes the full chunks as a lot. It unlocks the relation meanwhile.
+// spill writes the full chunks as a lot. It is called with the relation locked, and unlocks
+// it while it writes.
 func (r *relation) spill() {
 	chunks := r.full
 	r.full, r.busy = nil, true
@@ -161,7 +166,7 @@ func (r *relation) spill() {
 	r.idle.Broadcast()
 }
 
-// write writes chunks as a lot.
+// write sorts chunks and writes them as a lot.
 func (r *relation) write(chunks [][]byte) (lot, error) {
 	if r.file == nil {
 		f, err := r.open()
@@ -190,8 +195,8 @@ func (r *relation) write(chunks [][]byte) (lot, error) {
 	return l, r.file.flush()
 }
 
-// joined puts chunks together when they are so small that many of them would
-// have to be looked at for each partition.
+// joined joins chunks to larger ones when chunks are small, since every partition has to
+// be looked up in each chunk.
 func (r *relation) joined(chunks [][]byte) (all [][]byte) {
 	if r.slots*r.size > maxChunk/8 {
 		return chunks
@@ -206,9 +211,9 @@ func (r *relation) joined(chunks [][]byte) (all [][]byte) {
 	return all
 }
 
-// sort orders the entries of each chunk by partition, of 2^bits, and returns
-// where the partitions begin in it, counted in entries; in the end, where the
-// last one ends. A chunk stays in the caches of a processor meanwhile.
+// sort sorts the entries of each chunk by partition, of 2^bits. For each chunk it returns
+// where its partitions begin, counted in entries, and after them where the last one ends.
+// A chunk is small enough to stay in the caches of a processor while it is sorted.
 func (r *relation) sort(chunks [][]byte, bits uint8, heads [][]uint32) [][]uint32 {
 	for len(heads) < len(chunks) {
 		heads = append(heads, make([]uint32, 1<<bits+2))
@@ -242,8 +247,8 @@ func (r *relation) part(chunk []byte, heads []uint32, p uint32) []byte {
 	return chunk[int(heads[p])*r.size : int(heads[p+1])*r.size]
 }
 
-// end ends the adding. When anything was spilled the rest is as well, so that
-// its memory is free. It returns the first error of the relation.
+// end is called when all appenders were flushed. When anything was spilled, it spills the
+// rest too, to free the memory. It returns the first error of the relation.
 func (r *relation) end() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -254,8 +259,8 @@ func (r *relation) end() error {
 	return r.err
 }
 
-// seal chooses the number of partitions that can be read from now on: 2^bits,
-// of which there are at most 2^indexBits.
+// seal fixes the number of partitions, 2^bits, and makes them readable. Bits is at most
+// indexBits.
 func (r *relation) seal(bits uint8) {
 	r.bits = bits
 	r.full = r.joined(r.full)
@@ -266,8 +271,8 @@ func (r *relation) seal(bits uint8) {
 // spilled reports whether there is a temporary file.
 func (r *relation) spilled() bool { return len(r.lots) > 0 }
 
-// each visits the entries of a partition, in no order. They are valid until
-// visit returns. Buf is scratch space of readSize bytes, made when needed.
+// each visits the entries of a partition, in no particular order. An entry is valid until
+// visit returns. Buf is scratch space of readSize bytes; each makes it when it is needed.
 func (r *relation) each(ctx context.Context, p uint32, buf *[]byte, visit func(entry []byte)) error {
 	for i, c := range r.full {
 		for part := r.part(c, r.heads[i], p); len(part) > 0; part = part[r.size:] {
@@ -301,8 +306,8 @@ func (r *relation) each(ctx context.Context, p uint32, buf *[]byte, visit func(e
 	return nil
 }
 
-// close gives up the memory and the temporary file. It may be repeated, and
-// called on nil.
+// close frees the memory and closes the temporary file. It may be repeated, and called
+// on nil.
 func (r *relation) close() error {
 	if r == nil {
 		return nil

@@ -12,12 +12,12 @@ import (
 	"sync/atomic"
 )
 
-// DuplicatePolicy says which of several records with one key and different
-// cells is taken. Identical records are taken once under every policy, and the
-// surplus counts as duplicate.
+// DuplicatePolicy says which of several records with the same key and different
+// cells is taken. Under every policy, one of several identical records is taken, and
+// the others count as duplicate.
 type DuplicatePolicy uint8
 
-// The policies. Under the last two the records that lose count as duplicate.
+// The policies. Under the last two, the records that are not taken count as duplicate.
 const (
 	RejectDuplicates DuplicatePolicy = iota // none: each is a [Conflict]
 	FirstWins                               // the one with the smallest number
@@ -27,84 +27,91 @@ const (
 // RunOptions configure a [Run]. The zero value is the careful choice.
 type RunOptions struct {
 	// Create says that a row about a new record creates it at the destination.
-	// Then records are remembered as existing there, and unconfirmed ones count
-	// as new. Otherwise a new record is remembered as unconfirmed, unless Known
-	// tells.
+	// Then records are remembered as existing there, and unconfirmed ones count as
+	// new. Without Create, a new record is remembered as unconfirmed, unless Known
+	// is set.
 	Create bool
-	// Known yields the keys that the destination has, as given to [Feed.Put].
-	// Then a new record with another key is held back, which leaves nothing in
-	// the snapshot, so that it is looked at again; unconfirmed records count as
-	// new. It is read once, by Compare, and can not be combined with Create.
+	// Known yields the keys that the destination has, as given to [Feed.Put]. Then
+	// a new record with any other key is held back: it leaves nothing in the
+	// snapshot, so that the next run looks at it again. Unconfirmed records count
+	// as new. Known is read once, by Compare, and can not be combined with Create.
 	Known iter.Seq2[[]byte, error]
-	// Duplicates is the policy for conflicting duplicates.
+	// Duplicates is the policy for duplicates whose cells differ.
 	Duplicates DuplicatePolicy
 	// Partial says that the records are only a part of the segment: keys that
 	// are not put keep their state.
 	Partial bool
 	// Refresh makes every record that is not new due.
 	Refresh bool
-	// Anew takes no notice of the last snapshot: every record is new and none is
-	// gone, as in a first run. Publish replaces the last snapshot all the same, if
-	// it still is the current one.
+	// Anew ignores the last snapshot: every record is new and none is gone, as in
+	// a first run. Publish still replaces the last snapshot, and only if that is
+	// still the current one.
 	Anew bool
-	// MaxUnusable is the number of records without a usable key up to which
-	// keys that nobody put count as gone. With more, such a record may be theirs,
-	// and they keep their state. The default is 0.
+	// MaxUnusable is the most records without a usable key with which keys that
+	// were not put still count as gone. With more, these keys keep their state,
+	// since such a record may be theirs. The default is 0.
 	MaxUnusable int64
 	// Memory is how many bytes the run holds for what it is given, whatever the
 	// number of records: 64 MiB when 0, at least 16 MiB. Half of it is for the
-	// digests of records that are put, which go to a temporary file beyond that; the
-	// rest is for known keys and for Compare, which joins as many partitions at once
-	// as it has room for. In a run by text, the texts of the last snapshot come first,
-	// 3.5 to 6 bytes for each, and may take seven eighths; when Memory is 0, they may take
-	// up to 200 MiB, which are 60 million, and at least 32 MiB are left beside them. On
-	// Linux and macOS they are outside the heap of Go. Besides, a run takes up to 256 KiB for
-	// each feed and each open file, some bytes for each record that calls for something,
-	// up to two for each record number where many do, a quarter of a byte more where it
-	// is to be put again, and up to half a percent of what is spilled. The smallest
-	// budget will do for some hundred million records of a dozen columns; more take more,
-	// in proportion.
+	// digests of the records that are put; what exceeds that goes to a temporary
+	// file. The rest is for known keys and for Compare, which joins as many
+	// partitions at once as it has room for.
+	//
+	// In a run by text, the text digests of the last snapshot come first, with 3.5
+	// to 6 bytes each. They may take seven eighths of Memory; when Memory is 0, they
+	// may take up to 200 MiB, enough for 60 million, and at least 32 MiB are left
+	// for the rest. On Linux and macOS they are outside the heap of Go.
+	//
+	// In addition to Memory, a run takes up to 256 KiB for each feed and each open
+	// file, some bytes for each record that [Run.Changes] yields (at most two bytes
+	// for each record number, where these are many), a quarter of a byte for each
+	// record number to be put again, and up to half a percent of what is spilled.
+	// The smallest Memory is enough for some hundred million records of a dozen
+	// columns; more records take more, in proportion.
 	Memory int64
-	// Again makes a run lean, which writes and digests far less: Put makes no
-	// column digests, and Compare, which alone knows where they are needed, asks
-	// for the records in question once more. Those are the new ones and those
-	// whose cells, all together, are not what they were. What comes out is the
-	// same.
+	// Again makes a run lean, so that it writes and digests far less: Put makes no
+	// column digests, and Compare asks once more for the records that need them.
+	// These are the new records, and those whose cells, taken together, have
+	// changed. The outcome is the same.
 	//
-	// Again is called at most once, by Compare on its goroutine, with the context
-	// of Compare. Numbers yields in ascending order, each time it is ranged over,
-	// the numbers of records that were put; it is valid until Again returns. Each
-	// of them is to be put again as it was, in any order, through feeds that
-	// [Run.Feed] has returned since Again was called; several goroutines may
-	// work, if they have ended when Again returns. Feeds from before are dead.
-	// Put refuses a record that was not asked for, or was put again already. A
-	// record that is missing at the end, or that is not what it was, fails
-	// Compare, and so does an error of Again, which is wrapped.
+	// Except in a run by text, Compare calls Again at most once, on its own
+	// goroutine and with its own context. Numbers yields, in ascending order, the
+	// numbers of the records to be put again; it can be ranged over more than once,
+	// and is valid until Again returns. Each of these records has to be put again
+	// unchanged, in any order, through feeds that [Run.Feed] returned after Again
+	// was called. Several goroutines may do this, provided that they have ended
+	// when Again returns. Earlier feeds can not be used any more. Put refuses a
+	// record that was not asked for, or that was already put again. Compare fails
+	// when a record was not put again, or was not the same, and when Again returns
+	// an error, which is wrapped.
 	//
-	// In a run by text it is called only when some records that were taken as they
-	// were have to be put, and numbers is nil: all records are to be offered to
-	// [Feed.Known] once more, and put where it says so. Nearly never it is called
-	// again, and what was put for an earlier call is forgotten.
+	// In a run by text, where Put does make column digests, Again is called only
+	// when records that were taken as unchanged have to be put after all. Numbers
+	// is then nil: offer all records to [Feed.Known] once more, and put those that
+	// it does not report as known. Very rarely it is called a second time; what was
+	// put for the earlier call then no longer counts.
 	//
-	// Where Compare needs the column digests of all records, Again is ignored:
-	// when there is no last snapshot, or when its columns are not those of the
-	// run in the same order. When hardly anything is as it was, a run without it
+	// Again is ignored where Compare needs the column digests of all records: when
+	// there is no last snapshot, and when its columns are not those of the run in
+	// the same order. When almost every record has changed, a run without Again
 	// takes less time.
 	Again func(ctx context.Context, numbers iter.Seq[int64]) error
 
-	// Rendering names all that makes the key and the cells of a record out of its
-	// text: where it is the same, equal texts have equal keys and cells. It is for
-	// [Feed.PutText], and part of what text digests are made with. With Again, and
-	// without Refresh, it makes a run over the columns of the last snapshot one
-	// [Run.ByText], if that has the same Rendering, and there is enough memory.
+	// Rendering identifies everything that makes the key and the cells of a record
+	// from its text: under the same Rendering, equal texts have equal keys and
+	// cells. [Feed.PutText] needs it for a text, and text digests depend on it. A
+	// run with a Rendering is [Run.ByText] if Again is set and Refresh is not, the
+	// last snapshot has the same Rendering and the same columns in the same order,
+	// and there is enough memory.
 	Rendering string
-	// Noted makes a run by text look at the records with a note each time.
+	// Noted makes [Feed.Known] report records with a note as not known, so that a
+	// run by text has them put each time.
 	Noted bool
 
-	// Keys makes the run remember which keys it drops, for [Run.Sift], and which
-	// records hold a key of the next snapshot, for [Run.Holders]: for who keeps keys.
-	// It costs 17 bytes in a temporary file for each key that is dropped, and a quarter
-	// of a byte of memory for each record.
+	// Keys is for callers that keep a list of the keys. It makes the run remember
+	// which keys it drops, for [Run.Sift], and which records hold a key of the next
+	// snapshot, for [Run.Holders]. It costs 17 bytes in a temporary file for each
+	// key that is dropped, and a quarter of a byte of memory for each record.
 	Keys bool
 
 	workers int   // in place of GOMAXPROCS, for tests
@@ -119,25 +126,25 @@ type Run struct {
 	opts      RunOptions
 	columns   []string
 	shape     shape         // of the entries of today
-	last      *reader       // the last snapshot; nil in a first run, or anew
-	base      snapshotID    // of the snapshot that is to be replaced
+	last      *reader       // the last snapshot; nil in a first run, or with Anew
+	base      snapshotID    // of the snapshot that is to be replaced; zero: none
 	baseOf    []int         // for each column of the last snapshot, its number in this run, or -1
 	addedAt   []int         // columns that the last snapshot lacks
-	same      bool          // the columns are those of the last snapshot, in its order
-	exact     bool          // no column of the last snapshot is missing: rows can be compared
-	lean      bool          // column digests come from again
+	same      bool          // the columns are those of the last snapshot, in the same order
+	exact     bool          // no column of the last snapshot is missing, so that rows can be compared
+	lean      bool          // column digests come from records that are put again
 	textKey   sipKey        // of text digests
-	rendering [8]byte       // what the snapshot says of that
+	rendering [8]byte       // check value of the Rendering, as in a snapshot
 	byText    bool          // records may be taken by their text
-	knowing   sync.RWMutex  // read by feeds that look into tables
-	tables    *tables       // those of the last snapshot, until Compare is over; freed then
-	trust     atomic.Uint32 // whether it pays to look for texts
-	offered   atomic.Int64  // so many were looked for
-	replaced  lazyBits      // bits of the records in the file of these that do not stand there any more
+	knowing   sync.RWMutex  // guards tables: locked for reading while a feed uses them
+	tables    *tables       // the texts of the last snapshot, in a run by text; freed when Compare is over
+	trust     atomic.Uint32 // whether it pays to look for texts: textsUntried, textsFound or textsVain
+	offered   atomic.Int64  // how many texts were looked for
+	replaced  lazyBits      // bits of the records in the file of records that were replaced or removed
 	found     foundSums     // as in knower, of all feeds
 	known     int64         // records that were taken by their text
-	held      *numbers      // those of them that hold a key
-	left      int64         // memory beside texts
+	held      *numbers      // the numbers of these, with Keys
+	left      int64         // the memory that the texts leave
 	notes     noteTable
 
 	mu     sync.Mutex
@@ -146,19 +153,19 @@ type Run struct {
 	closed bool
 
 	today    *relation // what was put, as entries
-	wanted   *numbers  // what is to be put again
+	wanted   *numbers  // in a lean run, the records that are to be put again
 	again    *relation // what was put again, as entries with column digests; nil: nothing
-	complete shape     // of those
-	verdicts *verdicts // what Changes yields
+	complete shape     // of entries with column digests
+	verdicts *verdicts // what Changes yields, except Gone
 	summary  *Summary
-	gone     int64
-	drops    *spill     // keys of the last snapshot that the next one lacks; nil: none
-	dropped  int64      // how many these are
-	holders  *numbers   // records whose keys the next snapshot has
+	gone     int64      // how often Changes yields Gone
+	drops    *spill     // with Keys, the keys of the last snapshot that the next one lacks; nil: none
+	dropped  int64      // how many keys are in drops
+	holders  *numbers   // with Keys, the records whose keys the next snapshot has
 	next     *candidate // nil in a read-only store
 }
 
-// Phases of a run. In the even ones records are put.
+// Phases of a run. Records can be put in putting and in puttingAgain only.
 const (
 	putting = iota
 	comparing
@@ -167,9 +174,9 @@ const (
 )
 
 // Begin starts a run over records with these columns, which do not include the
-// key: at most 256 different, non-empty names of at most 1,024 bytes. It
-// removes what runs that were not staged have left, which ends one that is still
-// under way, and makes the digest key when there is none yet.
+// key: at most 256 different, non-empty names of at most 1,024 bytes. It removes
+// the temporary files of runs that were not staged, so that a run that is still
+// under way can not go on, and makes the digest key when there is none yet.
 func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run, error) {
 	if err := checkRun(columns, o); err != nil {
 		return nil, err
@@ -225,7 +232,7 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	again := o.Again != nil && last != nil && r.same
 	width := 0
 	r.left = r.memory()
-	if again && texts && last.rendering == r.rendering && !o.Refresh { // which wants everything
+	if again && texts && last.rendering == r.rendering && !o.Refresh { // Refresh has every record put
 		width, r.left = r.textsFor(last.texts())
 		if o.width > 0 {
 			width = o.width
@@ -237,7 +244,7 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	if r.shape = r.complete; r.lean {
 		r.shape = shapeOf(texts, false, 0)
 	}
-	if last != nil && r.same { // otherwise no record keeps its text
+	if last != nil && r.same { // otherwise no record of the last snapshot is carried with its note
 		r.notes.all = slices.Clone(last.notes)
 	}
 	if r.lean {
@@ -253,7 +260,7 @@ func (s *Store) Begin(ctx context.Context, columns []string, o RunOptions) (*Run
 	return r, nil
 }
 
-// memory is the budget of the run, without what texts take of it.
+// memory is the budget of the run, less what the texts take.
 func (r *Run) memory() int64 { return cmp.Or(r.left, r.opts.tiny, r.opts.Memory, defaultMemory) }
 
 func (r *Run) spillTo() (*spill, error) { return newSpill(r.store) }
@@ -293,13 +300,13 @@ type Feed struct {
 	appender
 	hasher
 	run      *Run
-	phase    uint32   // when it was made
-	wanted   *numbers // while records are put again to a lean run; nil before
+	phase    uint32   // the phase of the run in which it was made
+	wanted   *numbers // in a lean run, the records to be put again; nil before Again
 	shape    shape    // of the entries
-	knower   *knower
-	unusable int64
-	note     string // the last one
-	noted    byte   // its number
+	knower   *knower  // nil until Known is called
+	unusable int64    // records without a key
+	note     string   // the last note
+	noted    byte     // the number of the last note
 }
 
 // Feed returns a new feed. It may be called from several goroutines.
@@ -316,8 +323,8 @@ func (r *Run) Feed() *Feed {
 	return f
 }
 
-// flush takes the last entries of all feeds, and returns how many records they
-// had without a key.
+// flush takes over the last entries of all feeds, and what they have found out. It returns
+// how many of their records had no key.
 func (r *Run) flush() (unusable int64, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -332,28 +339,28 @@ func (r *Run) flush() (unusable int64, err error) {
 	return unusable, nil
 }
 
-// Put takes the record number seq, which is positive and unique in the run,
-// with its cells in the order of the columns. Nil cells mean that the record
-// was rejected: it is not compared, and its key keeps its earlier state. A nil
-// key means that, moreover, nobody knows which key it has. Put keeps nothing of
-// what it is given. After an error of its arguments it has taken nothing; after
-// one of a temporary file the run is of no further use. While [RunOptions.Again]
-// is at work, Put takes the records that it asks for.
+// Put takes the record number seq, which is positive and unique in the run, with its
+// cells in the order of the columns. Nil cells mean that the record was rejected: it is
+// not compared, and its key keeps its earlier state. A nil key means that the record
+// was rejected and its key is not known. Put does not retain key or cells. When its
+// arguments are wrong it has taken nothing; after an error of a temporary file the run
+// is of no further use. While [RunOptions.Again] is called, Put takes the records that
+// are asked for again.
 func (f *Feed) Put(seq int64, key []byte, cells [][]byte) error {
 	return f.PutText(seq, nil, key, cells, "")
 }
 
-// PutText is [Feed.Put] for a record of which the text is known that its key and
-// cells were made of by [RunOptions.Rendering]. The next run by text knows by it
-// that they are what they were. Leave it nil where there is more about the record
-// than its key and cells, such as something to be reported: a record without a
-// text is never skipped.
+// PutText is [Feed.Put] for a record whose key and cells were made from a text, under
+// [RunOptions.Rendering]. If the next run by text finds the same text, it skips the
+// record: it takes it as unchanged. Leave text nil where the record calls for more than
+// its key and cells, such as a report about it each time: a record without a text is
+// never skipped.
 //
-// A note, unless it is empty, says what else there is about such a record, as far
-// as it may be counted without being looked at again: [Summary.Notes] has those of
-// the records that are skipped. A note is no secret: it is written into the snapshot
-// as it is. Of more than 255 different ones, and of those that are longer than 1,024
-// bytes, the records are never skipped.
+// A note that is not empty says something about the record that may be counted without
+// looking at the record again: [Summary.Notes] counts the notes of the records that
+// were skipped. A note is no secret: it is written into the snapshot in clear. A record
+// is never skipped if its note is longer than 1,024 bytes, or if there are 255 other
+// notes already.
 func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte, note string) error {
 	r := f.run
 	if err := f.inTime(); err != nil {
@@ -411,7 +418,8 @@ func (f *Feed) PutText(seq int64, text, key []byte, cells [][]byte, note string)
 	return nil
 }
 
-// number returns that of a note, mostly the one of before.
+// number returns the number of a note, which is mostly the same as the last one. It is not
+// ok when the note can not be kept.
 func (f *Feed) number(note string) (n byte, ok bool) {
 	if note == "" {
 		return 0, true
@@ -425,7 +433,8 @@ func (f *Feed) number(note string) (n byte, ok bool) {
 	return f.noted, true
 }
 
-// inTime refuses what is put when nothing can be.
+// inTime returns an error when nothing can be put through the feed any more, or at the
+// moment.
 func (f *Feed) inTime() error {
 	switch phase := f.run.phase.Load(); {
 	case phase == puttingAgain && f.phase != phase:
@@ -436,10 +445,10 @@ func (f *Feed) inTime() error {
 	return nil
 }
 
-// Changes yields what calls for something: New, Changed, Due and Conflict in
-// the order of the record numbers, then Gone, once for each key. The Change is
-// reused between steps. The first error is yielded last. It may be ranged over
-// again, after Compare.
+// Changes yields what there is something to do about: New, Changed, Due and Conflict in
+// the order of the record numbers, then Gone, once for each key. The Change is reused
+// between steps. The first error is yielded last. It needs Compare to have succeeded,
+// and can be ranged over more than once.
 func (r *Run) Changes(ctx context.Context) iter.Seq2[*Change, error] {
 	return func(yield func(*Change, error) bool) {
 		if r.summary == nil || r.closed {
@@ -486,9 +495,8 @@ func (r *Run) Changes(ctx context.Context) iter.Seq2[*Change, error] {
 	}
 }
 
-// Stage makes the snapshot that this run leads to durable, and returns its id
-// for [Store.Publish]. After an error nothing is staged, and the run must be
-// done again.
+// Stage completes the next snapshot, makes it durable, and returns its id for
+// [Store.Publish]. After an error nothing is staged, and the run must be repeated.
 func (r *Run) Stage(ctx context.Context) (id string, err error) {
 	switch {
 	case r.store.opts.ReadOnly:
@@ -507,8 +515,8 @@ func (r *Run) Stage(ctx context.Context) (id string, err error) {
 	return r.next.stage()
 }
 
-// Close releases what the run holds. A staged snapshot stays. Feeds that are at
-// work with Known meanwhile get an error; none may be at work with Put.
+// Close releases what the run holds. A staged snapshot stays. A call of Feed.Known that
+// begins meanwhile gets an error; no call of Put may be under way.
 func (r *Run) Close() error {
 	if r.closed {
 		return nil

@@ -6,7 +6,8 @@ import (
 	"encoding/binary"
 )
 
-// settle gives each key its verdict and writes its state.
+// settle gives each key of the partition its verdict, and writes its state for the next
+// snapshot to w.after.
 func (w *worker) settle() {
 	for i := range w.groups {
 		g := &w.groups[i]
@@ -44,8 +45,8 @@ func (w *worker) settle() {
 	}
 }
 
-// remove writes that there is no record of a key any more in its place, when the next
-// snapshot says only what has changed.
+// remove writes that the record of a key in the file of records is removed. Only a file
+// of changes says so.
 func (w *worker) remove(k keyDigest, place uint32) {
 	if w.next == nil || w.form != changed {
 		return
@@ -54,15 +55,16 @@ func (w *worker) remove(k keyDigest, place uint32) {
 	w.after = binary.LittleEndian.AppendUint32(w.after, place)
 }
 
-// keepOld carries the old record of a key that was put and is not compared.
+// keepOld carries the old record of a key whose records of today were all rejected.
 func (w *worker) keepOld(g *group, o record, standing bool) {
-	if o != nil && w.opts.Keys { // otherwise there may be no entry
+	if o != nil && w.opts.Keys { // without Keys there may be no entry
 		w.hold(w.entry(g).seq())
 	}
 	w.carry(o, standing)
 }
 
-// conflicts finds the records of keys that the policy rejects.
+// conflicts visits the entries of the partition once more, for the records of keys that
+// the policy rejects: the groups have only one of each.
 func (w *worker) conflicts(ctx context.Context, p uint32) error {
 	clash := func(b []byte) {
 		if e := entry(b); !e.rejected() && w.group(b).flags&isClash != 0 {
@@ -75,8 +77,9 @@ func (w *worker) conflicts(ctx context.Context, p uint32) error {
 	return w.again.each(ctx, p, &w.read, clash)
 }
 
-// compare decides about the record that is taken of a key. A nil record is
-// none.
+// compare decides about e, the record of today that was taken for a key. The last
+// snapshot has o, which is nil when it has none; standing says that o is in the file of
+// records.
 func (w *worker) compare(g *group, e entry, o record, standing bool) {
 	// Under Create or with known keys, whether an unconfirmed record exists at
 	// the destination is settled now.
@@ -90,7 +93,7 @@ func (w *worker) compare(g *group, e entry, o record, standing bool) {
 	}
 	digests, ok := w.digests(g, e, o)
 	switch {
-	case ok, isNew && w.store.opts.ReadOnly: // which writes no snapshot
+	case ok, isNew && w.store.opts.ReadOnly: // a read-only store writes no snapshot, and needs no digests of what is new
 	case w.finding:
 		w.wanted = append(w.wanted, e.seq())
 	default:
@@ -146,9 +149,9 @@ func (w *worker) compare(g *group, e entry, o record, standing bool) {
 	w.keep(e, flags, digests, o)
 }
 
-// digests returns the column digests of the record that is taken of a key,
-// which are those of the old record where the row is the same. They are missing
-// when the record has to be put again.
+// digests returns the column digests of the record that was taken for a key. Where the
+// row is the same, they are those of the old record. It is not ok when they are missing:
+// then the record has to be put again.
 func (w *worker) digests(g *group, e entry, o record) (_ digests, ok bool) {
 	switch {
 	case o != nil && w.same && o.flags()&flagNoRow == 0 && e.row() == o.row():
@@ -162,7 +165,7 @@ func (w *worker) digests(g *group, e entry, o record) (_ digests, ok bool) {
 	return digests(w.more[(int(g.more)-1)*size:][:size]), true
 }
 
-// set returns the number of a set in the list of the partition.
+// set returns the number of a set in w.sets, and adds it when it is not there.
 func (w *worker) set(s Columns) uint32 {
 	n, ok := w.setOf[s]
 	if !ok {
@@ -176,7 +179,9 @@ func (w *worker) set(s Columns) uint32 {
 	return n
 }
 
-// changed returns the columns in which an entry differs from its old record.
+// changed returns the columns in which an entry differs from its old record. The row
+// digest decides whether anything differs, unless the old one is unknown, or the run lacks
+// a column of the last snapshot; the column digests say which.
 func (w *worker) changed(e entry, digests digests, o record) (set Columns) {
 	byRow := w.exact && o.flags()&flagNoRow == 0
 	if !byRow || e.at(w.shape.base) != o.row() {
@@ -200,8 +205,9 @@ func (w *worker) changed(e entry, digests digests, o record) (set Columns) {
 	return set
 }
 
-// keep writes the state of an entry into the next snapshot, unless it is that of a
-// record that stays where it is.
+// keep writes the state of an entry into the next snapshot. When standing, a record in
+// the file of records, already has this state, it stays and nothing is written to a file
+// of changes. Standing is nil for any other record.
 func (w *worker) keep(e entry, flags byte, d digests, standing record) {
 	if w.next == nil {
 		return
@@ -226,9 +232,9 @@ func (w *worker) keep(e entry, flags byte, d digests, standing record) {
 	w.after = binary.LittleEndian.AppendUint32(w.after, w.place)
 }
 
-// carry writes an old record into the next snapshot as it is; nil is none.
-// Under other columns its row digest means nothing any more, and a column that
-// is new was never sent: it counts as empty.
+// carry writes an old record into the next snapshot without comparing it; nil is none.
+// When the columns differ from those of the last snapshot, its row digest is unknown from
+// now on, and each new column, which was never sent for it, counts as empty.
 func (w *worker) carry(o record, standing bool) {
 	if o == nil || w.next == nil {
 		return

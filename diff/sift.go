@@ -12,7 +12,7 @@ import (
 // siftBytes is about what a key that was dropped takes in memory.
 const siftBytes = 20
 
-// dropped is a key of the last snapshot that the next one has not.
+// dropped is a key of the last snapshot that the next one lacks.
 type dropped struct {
 	key  keyDigest
 	gone bool // nobody put it; otherwise its record was held back
@@ -65,10 +65,10 @@ func (r *Run) keyed() error {
 	return nil
 }
 
-// Holders yields in ascending order, for each key that was put and that is in
-// the next snapshot, the number of one record that has it: the one that was taken
-// of it, or a rejected one whose key keeps its earlier state. It needs
-// [RunOptions.Keys] and may be ranged over again.
+// Holders yields, in ascending order, the number of one record for each key that was
+// put and is in the next snapshot: the record that was taken for the key, or a rejected
+// one if the key keeps its earlier state. It needs [RunOptions.Keys], and can be ranged
+// over more than once.
 func (r *Run) Holders() iter.Seq2[int64, error] {
 	return func(yield func(int64, error) bool) {
 		if err := r.keyed(); err != nil {
@@ -83,17 +83,18 @@ func (r *Run) Holders() iter.Seq2[int64, error] {
 	}
 }
 
-// Sift visits keys, as given to [Feed.Put] in earlier runs, in their order, and
-// says what becomes of each: one with stays set is in the next snapshot, unless it
-// was not in the last; one with gone set is a key that no record of the run has, as
-// counted in [Summary.Gone]; one with neither was held back now. So who keeps the
-// keys of a snapshot in a file of their own learns which ones have left, and which
-// ones to keep.
+// Sift visits keys of the last snapshot, as given to [Feed.Put] in earlier runs, in
+// their order, and says what becomes of each. With stays set, the key is in the next
+// snapshot; with gone set, no record of the run has it, as counted in [Summary.Gone];
+// with neither, its record was held back in this run. A caller that keeps the keys of
+// a snapshot in a file of its own so learns which keys have left, and which to keep. A
+// key that is not in the last snapshot is visited with stays set, which then means
+// nothing.
 //
-// The keys are ranged over as often as memory asks for, usually once, and must be
-// the same each time; visit is called in the last round alone. It needs
-// [RunOptions.Keys], and Compare to be over. An error of the keys or of visit ends
-// it, and is returned as it is.
+// The keys are ranged over once, or more often if memory is short, and must be the same
+// each time; visit is called only in the last round. Sift needs [RunOptions.Keys], and
+// is called after Compare. An error of the keys or of visit ends it, and is returned
+// as it is.
 func (r *Run) Sift(ctx context.Context, keys iter.Seq2[[]byte, error], visit func(key []byte, stays, gone bool) error) error {
 	if err := r.keyed(); err != nil {
 		return err
@@ -118,7 +119,7 @@ func (r *Run) Sift(ctx context.Context, keys iter.Seq2[[]byte, error], visit fun
 	}
 }
 
-// lot reads keys that were dropped, from a number on, as many as memory holds.
+// lot reads dropped keys, from number at on, as many as memory holds, and sorts them.
 func (r *Run) lot(at, total int64) ([]dropped, error) {
 	const size = digestBytes + 1
 	n := min(total-at, max(1, r.memory()/8/siftBytes))
@@ -139,7 +140,8 @@ func (r *Run) lot(at, total int64) ([]dropped, error) {
 	return lot, nil
 }
 
-// round ranges over the keys once.
+// round ranges over the keys once, and looks them up in a lot. In the last round it calls
+// visit; in earlier ones it only marks the numbers of the keys that it finds.
 func (r *Run) round(ctx context.Context, keys iter.Seq2[[]byte, error], lot []dropped, marks map[bool]*numbers, last bool, visit func([]byte, bool, bool) error) error {
 	n := int64(0)
 	for key, err := range keys {

@@ -38,7 +38,7 @@ const (
 	flagNoRow                   // the row digest is unknown: columns decide
 	report                      // one of up to MaxReports, counted while the row stays as it is
 	reports         = MaxReports * report
-	flagRemoved     = report << 3 // there is no record any more in the place that it names
+	flagRemoved     = report << 3 // in a file of changes: the record in the place that it names was removed
 
 	recordFlags = flagUnconfirmed | flagDue | flagNoRow | reports
 )
@@ -63,7 +63,7 @@ func parseID(s string) (id snapshotID, ok bool) {
 type header struct {
 	partitionBits uint8
 	id, base      snapshotID
-	body          snapshotID // of the file with the records; zero in that file
+	body          snapshotID // in a file of changes, the id of its file of records; otherwise zero
 	check         [16]byte
 	rendering     [8]byte // check value of the rendering that texts are known by; zero: there is none
 	scope         string
@@ -73,7 +73,7 @@ type header struct {
 // recordSize is the size of a record with that many columns.
 func recordSize(columns int) int { return recordFixed + 4*columns }
 
-// stride is the size of a record in the file, with the place that it names.
+// stride is the size of a record in the file. In a file of changes, that includes a place.
 func (h *header) stride() int {
 	if h.body == (snapshotID{}) {
 		return recordSize(len(h.columns))
@@ -81,7 +81,7 @@ func (h *header) stride() int {
 	return recordSize(len(h.columns)) + placeBytes
 }
 
-// placeBytes is the size of the place of a record in the file with the records, plus 1.
+// placeBytes is the size of a place: the number, from 1 on, of a record in the file of records.
 const placeBytes = 4
 
 // Where the flags and the column digests of a record begin.
@@ -164,7 +164,7 @@ type ending struct {
 	held    int64  // records in the blocks
 	texts   int64  // texts in blocks of their own
 	textsAt int64  // where these begin
-	runs    int64  // how many have said only what has changed, since the records were written
+	runs    int64  // how many snapshots, up to this one, were computed since the file of records was written
 	totals  totals // of the snapshot
 	notes   notes
 }

@@ -29,19 +29,18 @@ const (
 type Options struct {
 	// Scope names what the state belongs to, such as a universe and its key
 	// attribute, in at most 1,024 bytes. A snapshot of another scope is refused.
-	// It is written in clear.
+	// The scope is written into snapshots in clear.
 	Scope string
-	// Key is the digest key, at least 16 bytes of secret. By default 32 random
-	// bytes are made at the first run and kept in the directory. Open keeps
-	// nothing of it.
+	// Key is the digest key, at least 16 secret bytes. By default the first run
+	// makes 32 random bytes and keeps them in the directory. The Store keeps what
+	// it derives from Key, but not Key itself.
 	Key Key
 	// ReadOnly opens the store without a lock and without writing anything: a
 	// directory that does not exist counts as one without a snapshot. Stage,
 	// Verify, Publish, Discard, the Marks and Forget then fail with [ErrReadOnly].
 	ReadOnly bool
-	// FS is the directory to use in place of that of the operating system. It is
-	// for the tests of this module, which alone can supply one. The store does
-	// not close it.
+	// FS is used in place of a directory of the operating system. Only the tests
+	// of this module can supply one. The store does not close it.
 	FS vfs.FS
 }
 
@@ -142,7 +141,8 @@ func (s *Store) Close() error {
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
 
-// open opens a snapshot, with its records, and checks that it belongs to this store.
+// open opens a snapshot, with its file of records if it has one, and checks that it belongs
+// to this store.
 func (s *Store) open(name string) (*reader, error) {
 	r, err := s.openAlone(name)
 	for err == nil {
@@ -153,7 +153,7 @@ func (s *Store) open(name string) (*reader, error) {
 		if !s.opts.ReadOnly { // nobody else writes here
 			break
 		}
-		next, again := s.openAlone(name) // who holds the lock may have replaced both files
+		next, again := s.openAlone(name) // the store that holds the lock may have replaced both files
 		if again == nil && next.id == r.id {
 			return nil, errors.Join(err, next.close())
 		}
@@ -162,7 +162,7 @@ func (s *Store) open(name string) (*reader, error) {
 	return nil, err
 }
 
-// openAlone is open without the file that has the records.
+// openAlone is open without the file of records.
 func (s *Store) openAlone(name string) (*reader, error) {
 	if s.fs == nil {
 		return nil, fs.ErrNotExist
@@ -254,7 +254,7 @@ func (s *Store) writable() error {
 // isStaged reports whether a file is a candidate.
 func isStaged(name string) bool { return hasID(name, stagedPrefix) }
 
-// isRecords reports whether a file holds the records of snapshots.
+// isRecords reports whether a file is a file of records.
 func isRecords(name string) bool { return hasID(name, recordsPrefix) }
 
 // isLeftover reports whether a file is one that was never finished.
@@ -282,7 +282,8 @@ func (s *Store) list(wanted func(name string) bool) (names []string, err error) 
 	return names, nil
 }
 
-// removeLeftovers removes what was never finished, and what nobody needs any more.
+// removeLeftovers removes files that were never finished, and files of records that no
+// snapshot needs.
 func (s *Store) removeLeftovers() error {
 	left, err := s.list(isLeftover)
 	if err != nil {
@@ -294,7 +295,7 @@ func (s *Store) removeLeftovers() error {
 	return s.removeUnused()
 }
 
-// removeUnused removes the files with records that no snapshot needs.
+// removeUnused removes the files of records that no snapshot needs.
 func (s *Store) removeUnused() error {
 	unused, err := s.unused()
 	if err != nil {

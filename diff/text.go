@@ -9,31 +9,45 @@ import (
 	"github.com/dchest/siphash"
 )
 
-// In a run by text, a record whose text the last snapshot has is taken as it was,
-// without its key or its cells, and all others are put. Only when two records turn out
-// to have something to do with each other, such as the same key, those that were taken
-// so are asked for after all.
+// In a run by text, a record of today whose text the last snapshot has is known: it is
+// taken as unchanged, without a look at its key or its cells. All other records are put.
+// When it turns out that a known record shares its key with another record of today, or
+// that a text was mistaken for another, the known records concerned are put after all.
+// This goes in rounds:
+//
+//   - Begin fills tables with the text digests of the last snapshot (know).
+//   - Feed.Known looks texts up, marks those that are found, and sums them up (knows).
+//   - Compare finds the records of the last snapshot whose texts were found (markSeen,
+//     sortTexts), and carries them into the next snapshot (takeSeen). A text whose
+//     record has the key of a record that was put is opened.
+//   - When the sums of both sides agree (alike) and no text was opened, the join is
+//     done. Otherwise the records of the open texts are put, and it starts over
+//     (joinTexts).
 
 // knower finds records by their text, for a feed.
 type knower struct {
-	foundSums // of those that were the first and the second to be found for a text; settled: all that were taken as they were
+	foundSums // of today: first and second of the texts when found once and a second time; settled of all that are known
 	digests   [textBatch]uint64
-	of        [textBatch]int32 // the texts they are of
+	of        [textBatch]int32 // for each digest, the number of its text in the call
 	places    places
-	count     int64
-	held      *numbers // the records that were taken as they were, when they are wanted
+	count     int64    // records that are known
+	held      *numbers // their numbers, with RunOptions.Keys
 }
 
-// ByText reports whether records may be taken by their text, with [Feed.Known]. What
-// comes out is the same.
+// ByText reports whether records may be taken by their text, with [Feed.Known]; see
+// [RunOptions.Rendering]. The outcome is the same as without Known.
 func (r *Run) ByText() bool { return r.byText }
 
-// Known reports, for each of the texts of records with the numbers from first on, whether
-// there is nothing more to do about it: the last snapshot has a record with this
-// text, and the one of today is taken as that was. All others are to be put. A nil text
-// is not known. What it reports, one for each text, goes to known, which is no shorter.
-// Each record is offered once. It is for runs [Run.ByText]; from the feeds that
-// [RunOptions.Again] makes, it tells in the same way which records are to be put now.
+// Known looks up the texts of records that are numbered in a row, starting with first. It
+// sets known[i], true or false, for texts[i]; known is at least as long as texts. True
+// means that the last snapshot has a record with this text: today's record is taken as
+// unchanged, and is not to be put. A record for which it is false has to be put. A nil
+// text is not known.
+//
+// Known is for runs that are [Run.ByText], and each record is offered to it once. While
+// [RunOptions.Again] is called, all records are offered once more, through new feeds:
+// false then marks the records that have to be put now. A record without a text was put
+// before, and gets true.
 func (f *Feed) Known(first int64, texts [][]byte, known []bool) error {
 	r := f.run
 	if !r.byText || len(known) < len(texts) || first <= 0 {
@@ -75,15 +89,15 @@ func (f *Feed) Known(first int64, texts [][]byte, known []bool) error {
 	return nil
 }
 
-// Whether it pays to look for texts, which it does not where something else is in each of them
-// every day, such as a time.
+// Whether it pays to look for texts. It does not where every text differs every day, for
+// example by a time in it.
 const (
 	textsUntried = iota
 	textsFound   // one was found
-	textsVain    // many were looked for, and none was found: no other will be
+	textsVain    // many were looked for, and none was found: the run looks for no more
 )
 
-// vainTexts is how many texts are looked for in vain.
+// vainTexts is how many texts are looked for without success before the run gives up.
 const vainTexts = 1 << 20
 
 // offer counts texts that were looked for.
@@ -100,13 +114,15 @@ func (r *Run) offer(n int) {
 	}
 }
 
-// trusts reports whether a text that was found counts.
+// trusts reports whether a text that was found counts. It does, unless the run has given
+// up looking for texts meanwhile.
 func (r *Run) trusts() bool {
 	return r.trust.Load() == textsFound || r.trust.CompareAndSwap(textsUntried, textsFound) || r.trust.Load() == textsFound
 }
 
-// knows reports whether a record with this digest, which stands at a place among
-// texts, is taken as it was.
+// knows reports whether a record of today is known, whose text digest was found at a
+// place in t, or was not found when at is -1. While records are put again, only the
+// records of open texts are not known.
 func (f *Feed) knows(seq int64, digest uint64, t *texts, at int64) bool {
 	k := f.knower
 	if f.phase == puttingAgain {
@@ -126,7 +142,7 @@ func (f *Feed) knows(seq int64, digest uint64, t *texts, at int64) bool {
 	switch word, bit := at>>6, uint64(1)<<(at&63); {
 	case atomic.OrUint64(&t.found[word], bit)&bit == 0:
 		k.first.add(digest)
-	case k.held == nil && !t.twice.set(at): // by its like, or another
+	case k.held == nil && !t.twice.set(at): // the second record with this text is a duplicate
 		k.second.add(digest)
 	default:
 		t.reopen(at)
@@ -139,7 +155,7 @@ func (f *Feed) knows(seq int64, digest uint64, t *texts, at int64) bool {
 	return true
 }
 
-// takeKnown takes what feeds have found out about records that are taken as they were.
+// takeKnown takes over what a feed has found out about known records.
 func (r *Run) takeKnown(f *Feed) {
 	k := f.knower
 	if k == nil {
@@ -165,8 +181,9 @@ func (r *Run) textDigest(text []byte) uint64 {
 	return siphash.Hash(r.textKey.k0, r.textKey.k1, text)
 }
 
-// sortTexts divides the records of the last snapshot in a partition, in w.raw: those
-// that a record was found for stay there, and the rest are w.before.
+// sortTexts divides the records that the last snapshot has in a partition, which are in
+// w.raw. Those whose text was found are listed in w.seen; the others are copied to
+// w.before, to be joined.
 func (w *worker) sortTexts() {
 	size := w.last.size
 	w.before, w.places, w.seen = w.before[:0], w.places[:0], w.seen[:0]
@@ -192,8 +209,9 @@ func (w *worker) sortTexts() {
 	w.rawStanding = standing
 }
 
-// sees reports whether a record of today was found, or two, for one that does not stand
-// in a file of records, or has been taken from there.
+// sees reports whether the text of a record of the last snapshot was found, and whether
+// it was found twice. It is for records whose place in a file of records is not known:
+// those of near, and all when the snapshot had to be partitioned again.
 func (w *worker) sees(o record) (seen, twice bool) {
 	if !w.knowable(o) {
 		return false, false
@@ -205,19 +223,20 @@ func (w *worker) sees(o record) (seen, twice bool) {
 	return w.near.add(o.text(), t, at)
 }
 
-// seenRecord is a record of the last snapshot that one of today was found for.
+// seenRecord is a record of the last snapshot whose text was found.
 type seenRecord struct {
-	number int32 // in the partition
-	twice  bool  // there are two, which are the same
+	number int32 // in w.raw
+	twice  bool  // two records of today have the text
 }
 
-// takeSeen decides about the records that were found, once the groups are complete.
+// takeSeen carries the records whose text was found into the next snapshot, once the
+// groups are complete. It opens the text of a record whose key was put as well.
 func (w *worker) takeSeen() {
 	for _, s := range w.seen {
 		i := s.number
 		o := record(w.raw[int(i)*w.last.size:][:w.last.size])
 		if n := w.table[w.lookup(o)]; n != 0 && w.groups[n-1].valid > 0 {
-			if t, at := w.tables.place(o.text()); at >= 0 { // otherwise it is not accounted for
+			if t, at := w.tables.place(o.text()); at >= 0 { // otherwise accounted reports damage
 				t.reopen(at) // another record has its key
 			}
 			continue
@@ -238,10 +257,9 @@ func (w *worker) takeSeen() {
 	}
 }
 
-// joinTexts joins a run by text. When records that were taken as they were turn out to
-// have something to do with others, they are put, and the join begins anew: nearly
-// never more than once, since then nothing but one text that is taken for another can
-// hide such a record.
+// joinTexts joins a run by text. When texts are open after a join, their records are
+// put, and the join starts over. It hardly ever does so more than once: after that, only
+// a text that was mistaken for another can have hidden a record that is concerned.
 func (j *join) joinTexts(ctx context.Context) error {
 	sum, known, held, settled := *j.sum, j.Run.known, j.held, j.found.settled
 	for opens := int64(0); ; {
@@ -251,7 +269,7 @@ func (j *join) joinTexts(ctx context.Context) error {
 			}
 		}
 		var err error
-		if j.tables.opens() > opens { // only to find all of them
+		if j.tables.opens() > opens { // no snapshot is written: this join only finds all texts to open
 			j.holders = newNumbers()
 			err = j.run(ctx)
 		} else {
@@ -292,8 +310,9 @@ func (j *join) joinTexts(ctx context.Context) error {
 
 var errChanged = errors.New("diff: the segment changed while it was read: records are not there any more, or not as they were; run again")
 
-// alike reports whether the records that were taken as they were are those that the
-// last snapshot has. Where they are not, they are reopened.
+// alike compares the sums of the known records of today with those of the records of the
+// last snapshot. Where two sums differ, it opens all texts that are part of them. Once
+// records were put again, only the sums of texts that are not open count.
 func (j *join) alike() bool {
 	sums := j.tables.foundSums
 	for _, w := range j.crew {
@@ -314,8 +333,9 @@ func (j *join) alike() bool {
 	return alike
 }
 
-// accounted reports whether as many records were taken as they were as the last snapshot
-// has with their texts: the file of records may say that a text is that of another one.
+// accounted checks that each known record was counted for a record of the last snapshot
+// with its text. It was not if the texts in a file of records are not those of its
+// records, which is damage.
 func (j *join) accounted() error {
 	known, sum := j.Run.known, uint64(0)
 	for _, s := range &j.found.settled {
@@ -335,7 +355,7 @@ func (j *join) accounted() error {
 	return f.fail(damaged("its texts are not those of its records"))
 }
 
-// anew gives up what the join has found out, but for what the summary began with.
+// anew drops what the join has found out, and sets the summary back to sum.
 func (j *join) anew(sum Summary) error {
 	if j.next != nil {
 		j.next.abort()
@@ -355,7 +375,7 @@ func (j *join) anew(sum Summary) error {
 	return err
 }
 
-// takeNotes counts what is noted about the records that were taken as they were.
+// takeNotes counts the notes of the known records.
 func (j *join) takeNotes() {
 	for _, w := range j.crew {
 		for i, n := range &w.notes {

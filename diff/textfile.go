@@ -9,14 +9,14 @@ import (
 	"sync"
 )
 
-// The file with the records of a snapshot says once more which texts they have, in the
-// order of their digests, so that a run by text need not sort them, and can tell in
-// one more reading which of the records were found:
+// A file of records repeats the text digests of its records, in ascending order, so that
+// a run by text need not sort them, and can find in one more reading of them which
+// records were found:
 //
 //	0 8 text digest, its first byte first
 //	8 4 place of the record, from 0; times 2^30: 1 unconfirmed, 2 with a note
 //
-// Records that a run has to do something about, whatever their text, are left out.
+// Records that no run may skip, whatever their text, are left out.
 const (
 	textBytes       = 8 + 4
 	maxPlaces       = 1 << 30
@@ -24,7 +24,7 @@ const (
 	textNoted       = 1 << 31
 )
 
-// addTexts takes the texts of the next records of the file.
+// addTexts adds the texts of the next records of the file to c.texts.
 func (c *candidate) addTexts(records []byte) error {
 	place := uint32(c.file.held)
 	for b := records; len(b) > 0; b = b[c.file.size:] {
@@ -74,7 +74,7 @@ func (c *candidate) writeTexts() error {
 	return err
 }
 
-// sortTexts sorts some partitions at once and writes them in their order.
+// sortTexts sorts several partitions at once, and writes them in their order.
 func (c *candidate) sortTexts(t *relation) error {
 	sorters := make([]textSorter, min(runtime.GOMAXPROCS(0), maxSorters, 1<<t.bits))
 	block := make([]byte, 0, blockTarget)

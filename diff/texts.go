@@ -12,37 +12,41 @@ import (
 	"github.com/spliosync/spliosync/internal/offheap"
 )
 
-// texts are the digests of the texts that the last snapshot has, in as few bytes as
-// will do: a digest is found by its first bits, and of the others only some are kept.
-// Another text is seldom taken for one of them, and if it is, that is found out: the
-// digests of what was found are added up, and so are those of the records that are
-// taken as found, in many small sums; where two of these differ, everything that
-// they are made of is put after all.
+// texts is a compact table of text digests of the last snapshot. The first bits of a
+// digest are the number of its bucket, and of the bits after them only some are kept, in
+// the bucket. So another text is seldom mistaken for one in the table. When it is, that
+// shows in sums: the whole digests of the texts of today that were found are added up,
+// in many sums, and so are the digests of the records of the last snapshot that count
+// as found. Where two sums differ, all records that are part of them are put after all;
+// to put the records of a text after all is called to open it.
+//
+// There are two ways to fill a table: in any order, with count for each digest, counted,
+// and add for each digest; or in ascending order, with next for each digest and fill.
 type texts struct {
-	shift  uint // what is left of a digest is the number of its bucket
-	width  int  // bits that are kept of the others
+	shift  uint // a digest shifted right by it is the number of its bucket
+	width  int  // how many of the bits after these are kept
 	block  *offheap.Block
-	heads  []byte   // of it: where each bucket begins, counted in digests, in 4 bytes; after the last one, where it ends
-	kept   []byte   // of it
-	last   uint64   // of the digest that next has taken last, what tells it from others
-	hidden bool     // it is hidden
-	found  []uint64 // a bit for each: a record has it
-	twice  lazyBits // a bit for each: two records have it
-	open   lazyBits // a bit for each: the records that have it are put
-	opens  atomic.Int64
+	heads  []byte       // in block: 4 bytes for each bucket, where it begins in kept; then where the last one ends
+	kept   []byte       // in block: the bits that are kept, of one digest after the other
+	last   uint64       // the bits, from the first to the last that is kept, of the digest that next took last
+	hidden bool         // that digest is hidden
+	found  []uint64     // a bit for each digest: a record of today has it
+	twice  lazyBits     // a bit for each digest: two records of today have it
+	open   lazyBits     // a bit for each digest: the records that have it are put after all
+	opens  atomic.Int64 // how many bits of open are set
 }
 
 const (
-	bucketTexts = 8 // at most so many are in a bucket, on average, and four times as many when memory is short
+	bucketTexts = 8 // most digests in a bucket, on average; four times as many when memory is short
 	sumBits     = 12
 	mostWidth   = 40
 	leastWidth  = 24
 	widthStep   = 4
-	textBatch   = 64 // texts that are looked for together, so that memory answers them all at once
+	textBatch   = 64 // texts that are looked for together, so that their memory accesses overlap
 	textMemory  = 200 << 20
 )
 
-// textSums are sums of digests, by their first bits.
+// textSums are sums of digests: the first bits of a digest choose the sum that it is added to.
 type textSums [1 << sumBits]uint64
 
 func (s *textSums) add(digest uint64)    { s[digest>>(64-sumBits)] += digest }
@@ -54,7 +58,7 @@ func (s *textSums) merge(o *textSums) {
 	}
 }
 
-// textsSize is how many bytes it takes to know n texts.
+// textsSize is how many bytes a table of n digests takes.
 func textsSize(n int64, width int) int64 {
 	return n*int64(width)/8 + 4<<bucketBits(n, width) + n/4 + 64
 }
@@ -68,7 +72,8 @@ func bucketBits(n int64, width int) uint {
 }
 
 // textsFor returns how many bits are to be kept of each of n digests, and how much of
-// the memory of a run is left beside them; none are kept when there is not enough of it.
+// the memory of the run is left for everything else. The width is 0 when there is not
+// enough memory for them.
 func (r *Run) textsFor(n int64) (width int, left int64) {
 	memory := r.memory()
 	most, least := memory-memory/8, memory/8
@@ -83,7 +88,7 @@ func (r *Run) textsFor(n int64) (width int, left int64) {
 	return 0, memory
 }
 
-// newTexts makes room for n digests, which are counted first, and then added.
+// newTexts makes a table with room for n digests, to be filled as texts describes.
 func newTexts(n int64, width int) *texts {
 	b := bucketBits(n, width)
 	heads := 4<<b + 8
@@ -102,7 +107,7 @@ func newTexts(n int64, width int) *texts {
 
 func (t *texts) bucket(digest uint64) uint64 { return digest >> t.shift }
 
-// rest is what is kept of a digest.
+// rest returns the bits that are kept of a digest.
 func (t *texts) rest(digest uint64) uint64 { return digest << (64 - t.shift) >> (64 - t.width) }
 
 func (t *texts) head(bucket uint64) uint32 { return binary.LittleEndian.Uint32(t.heads[4*bucket:]) }
@@ -111,13 +116,15 @@ func (t *texts) setHead(bucket uint64, at uint32) {
 	binary.LittleEndian.PutUint32(t.heads[4*bucket:], at)
 }
 
-// count counts a digest.
+// count counts a digest, two entries of heads after its bucket: see counted.
 func (t *texts) count(digest uint64) {
 	b := t.bucket(digest) + 2
 	t.setHead(b, t.head(b)+1)
 }
 
-// counted ends the counting.
+// counted ends the counting. The sums of the counts say, in the entry after that of a
+// bucket, where the bucket begins. Each add to the bucket then moves this entry on, so
+// that in the end it says where the next bucket begins.
 func (t *texts) counted() {
 	for b := 4 * 2; b < len(t.heads); b += 4 {
 		binary.LittleEndian.PutUint32(t.heads[b:], binary.LittleEndian.Uint32(t.heads[b:])+binary.LittleEndian.Uint32(t.heads[b-4:]))
@@ -125,7 +132,7 @@ func (t *texts) counted() {
 	runtime.KeepAlive(t)
 }
 
-// add takes a digest that was counted.
+// add puts a digest that was counted into its bucket.
 func (t *texts) add(digest uint64) {
 	b := t.bucket(digest) + 1
 	at := t.head(b)
@@ -134,22 +141,23 @@ func (t *texts) add(digest uint64) {
 	runtime.KeepAlive(t)
 }
 
-// flip changes bits of what is kept.
+// flip inverts bits of what is kept of the digest at a place.
 func (t *texts) flip(at uint32, bits uint64) {
 	bit := int(at) * t.width
 	to := t.kept[bit>>3:]
 	binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(to)^bits<<(bit&7))
 }
 
-// hide has a text not found by its digest, because that of another is kept alike. Of three
-// that are alike, which is next to never, one may be found again, and is then found out.
+// hide keeps a text from being found, because the same bits are kept of another digest:
+// it inverts the bits. With three such digests, which next to never happens, one may
+// still be found; when that is a mistake, the sums show it.
 func (t *texts) hide(at uint32) {
 	t.flip(at, 1<<t.width-1)
 	runtime.KeepAlive(t)
 }
 
-// next takes the digest number n, in ascending order, in place of count and add. Those that are
-// kept alike are hidden.
+// next takes the digest number n, in ascending order of the digests, in place of count
+// and add. Digests of which the same bits are kept are hidden.
 func (t *texts) next(digest uint64, n uint32) {
 	t.setHead(t.bucket(digest)+1, n+1)
 	t.flip(n, t.rest(digest))
@@ -166,7 +174,7 @@ func (t *texts) next(digest uint64, n uint32) {
 	t.hidden = alike
 }
 
-// fill ends what next has begun.
+// fill ends the filling by next: it gives buckets without digests their entry of heads.
 func (t *texts) fill() {
 	for b := 4; b < len(t.heads); b += 4 {
 		binary.LittleEndian.PutUint32(t.heads[b:], max(binary.LittleEndian.Uint32(t.heads[b:]), binary.LittleEndian.Uint32(t.heads[b-4:])))
@@ -174,13 +182,14 @@ func (t *texts) fill() {
 	runtime.KeepAlive(t)
 }
 
-// one looks for a digest.
+// one returns the place of a digest, -1 when it is not found.
 func (t *texts) one(digest uint64) int64 {
 	b := t.bucket(digest)
 	return t.in(t.head(b), t.head(b+1), t.rest(digest))
 }
 
-// in looks for what is kept of a digest between two places.
+// in returns the first place, of those from from to before to, where the bits rest are kept, or
+// -1.
 func (t *texts) in(from, to uint32, rest uint64) int64 {
 	found, width, kept, bit := int64(-1), t.width, t.kept, int(from)*t.width
 	mask := uint64(1)<<width - 1
@@ -195,21 +204,21 @@ func (t *texts) in(from, to uint32, rest uint64) int64 {
 	return found
 }
 
-// places are where digests were found.
+// places says where the digests of a batch were found, and in which table.
 type places struct {
 	from, to [textBatch]uint32
 	at       [textBatch]int64 // -1: nowhere
 	in       [textBatch]*texts
-	touched  byte
+	touched  byte // of no meaning, so that the reads for it are not optimised away
 }
 
-// find looks for digests, as many as a batch has at most.
+// find looks for the digests of a batch.
 func (t *texts) find(digests []uint64, p *places) {
 	for i, d := range digests {
 		b := t.bucket(d)
 		p.from[i], p.to[i] = t.head(b), t.head(b+1)
 	}
-	for i := range digests { // so that none waits for the others
+	for i := range digests { // so that the buckets are fetched from memory all at once
 		p.touched ^= t.kept[int(p.from[i])*t.width>>3]
 	}
 	for i, d := range digests {
@@ -219,14 +228,14 @@ func (t *texts) find(digests []uint64, p *places) {
 
 func has(set []uint64, at int64) bool { return set[at>>6]>>(at&63)&1 == 1 }
 
-// reopen has the records with a text put.
+// reopen has the records with the text at a place put after all.
 func (t *texts) reopen(at int64) {
 	if !t.open.set(at) {
 		t.opens.Add(1)
 	}
 }
 
-// reopenPart has the records with a text of one of the sums put.
+// reopenPart does so with all texts whose digests are added to one of the sums.
 func (t *texts) reopenPart(part int) {
 	first := uint64(part) << (64 - sumBits)
 	last := first + (1<<(64-sumBits) - 1)
@@ -235,24 +244,29 @@ func (t *texts) reopenPart(part int) {
 	}
 }
 
-// tables are the texts of the last snapshot: those of the file with the records, whose
-// places there are found in one more reading of it, and those of the rest.
+// tables are the text digests of the last snapshot. Far has those of the file of
+// records; near has those of the file of changes, or of a snapshot that is one file.
+// Far does not keep to which records its digests belong: markSeen finds that out in one
+// more reading of the texts of the file.
 type tables struct {
 	far, near *texts
-	seen      []uint64 // of the records in the file: bits of those that were found, and are not open
-	doubled   lazyBits // of these, bits of those that were found twice
-	foundSums
+	seen      []uint64 // bits of the records in the file of records that were found, and are not open
+	doubled   lazyBits // bits of those among them that were found twice
+	foundSums          // of the file of records
 }
 
-// foundSums are those of records of the last snapshot that were found.
+// foundSums are sums of text digests that were found. They are made on two sides: by the
+// feeds, of the records of today, and by markSeen and Compare, of the records of the last
+// snapshot. When no text was mistaken for another, both sides are equal.
 type foundSums struct {
-	first   textSums // of all
-	second  textSums // of those that were found twice
+	first   textSums // of each text that was found, once
+	second  textSums // of those that were found twice, once
 	settled textSums // of those that are not open, as often as they were found
 }
 
-// add counts a record whose text stands at a place among texts, and returns whether
-// it is not open, and was found twice.
+// add counts a record of the last snapshot whose text is at a place in t and was found.
+// It returns whether the record is settled (not open), and if so, whether it was found
+// twice.
 func (s *foundSums) add(digest uint64, t *texts, at int64) (settled, twice bool) {
 	s.first.add(digest)
 	twice = t.twice.has(at)
@@ -275,7 +289,7 @@ func (s *foundSums) merge(o *foundSums) {
 	s.settled.merge(&o.settled)
 }
 
-// find looks for digests in both, and returns which of the tables has each of them.
+// find looks for the digests of a batch in both tables.
 func (t *tables) find(digests []uint64, p *places) {
 	t.far.find(digests, p)
 	for i, at := range p.at[:len(digests)] {
@@ -285,7 +299,7 @@ func (t *tables) find(digests []uint64, p *places) {
 	}
 }
 
-// place looks for one digest.
+// place looks for one digest in both tables.
 func (t *tables) place(digest uint64) (in *texts, at int64) {
 	if at = t.far.one(digest); at >= 0 {
 		return t.far, at
@@ -295,7 +309,7 @@ func (t *tables) place(digest uint64) (in *texts, at int64) {
 
 func (t *tables) opens() int64 { return t.far.opens.Load() + t.near.opens.Load() }
 
-// know reads the texts of the last snapshot, keeping so many bits of each.
+// know fills the tables with the text digests of the last snapshot, keeping width bits of each.
 func (r *Run) know(ctx context.Context, width int) error {
 	t, far := &tables{}, int64(0)
 	if body := r.last.body; body != nil {
@@ -324,8 +338,8 @@ func (r *Run) know(ctx context.Context, width int) error {
 	return r.eachNear(ctx, t.addNear)
 }
 
-// freeTexts gives the texts back at once: nobody knows when the garbage collector would,
-// since it does not count them.
+// freeTexts frees the tables at once. The garbage collector, which does not count their
+// memory, might do so much later.
 func (r *Run) freeTexts() {
 	r.knowing.Lock()
 	defer r.knowing.Unlock()
@@ -336,7 +350,7 @@ func (r *Run) freeTexts() {
 	}
 }
 
-// addNear takes the next text of the other file. Those that are kept alike are hidden.
+// addNear adds a digest to near, and hides it and every digest of which the same bits are kept.
 func (t *tables) addNear(digest uint64) {
 	far, near := t.far.one(digest), t.near.one(digest)
 	t.near.add(digest)
@@ -351,8 +365,8 @@ func (t *tables) addNear(digest uint64) {
 	}
 }
 
-// eachNear visits the texts of the other file that a record can be known by, and takes
-// note of what stands in place of records of the first.
+// eachNear visits the texts for near by which a record can be known. It also notes which
+// records of the file of records are replaced or removed.
 func (r *Run) eachNear(ctx context.Context, visit func(digest uint64)) error {
 	l := r.last
 	defer l.rewind()
@@ -380,7 +394,7 @@ func (r *Run) eachNear(ctx context.Context, visit func(digest uint64)) error {
 	return nil
 }
 
-// eachFar visits the texts of the file with the records, by the block.
+// eachFar visits the texts of the file of records, if there is one, a block at a time.
 func (r *Run) eachFar(ctx context.Context, visit func(texts []byte)) error {
 	if r.last.body == nil {
 		return nil
@@ -388,13 +402,15 @@ func (r *Run) eachFar(ctx context.Context, visit func(texts []byte)) error {
 	return r.last.body.eachText(ctx, visit)
 }
 
-// far reports whether a record can be known by a text of the file with the records.
+// far reports whether a record can be known by a text of the file of records. At is what
+// the file says of the record: its place and two flags.
 func (r *Run) far(at uint32) bool {
 	place := at % maxPlaces
 	return !r.replaced.has(int64(place)) && (at < maxPlaces || (at&textNoted == 0 || !r.opts.Noted) && (at&textUnconfirmed == 0 || !r.confirms()))
 }
 
-// markSeen finds the records of the file whose texts were found.
+// markSeen reads the texts of the file of records again, to mark the records whose texts
+// were found, and to sum up these texts.
 func (r *Run) markSeen(ctx context.Context) error {
 	t := r.tables
 	clear(t.seen)
@@ -422,7 +438,7 @@ func (r *Run) markSeen(ctx context.Context) error {
 	})
 }
 
-// confirms reports whether it is settled now which unconfirmed records exist at the
+// confirms reports whether this run settles which unconfirmed records exist at the
 // destination.
 func (r *Run) confirms() bool { return r.opts.Create || r.opts.Known != nil }
 
@@ -434,8 +450,8 @@ func (r *Run) crewSize() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// knowable reports whether nothing is to be done about a record that has the text that
-// a record of the last snapshot has.
+// knowable reports whether a record of today can be taken as unchanged when it has the
+// text of o, a record of the last snapshot.
 func (r *Run) knowable(o record) bool {
 	f := o.flags()
 	return o.text() != 0 && (o.note() == 0 || !r.opts.Noted) && f&(flagDue|flagNoRow) == 0 &&

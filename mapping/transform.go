@@ -1,40 +1,40 @@
 package mapping
 
-// Transform is one change made to a value before it is rendered. Name says which; the other members are the parameters of
-// some of them, and one that its transform does not take is an error of [Mapping.Bind] and of [Parse].
+// Transform is one change made to a value before it is rendered. Name says which change; the other members are
+// parameters. A parameter that the named transform does not take is an error of [Mapping.Bind] and of [Parse].
 //
 //	trim       drops white space (in the sense of Unicode) and control characters at both ends
 //	lower      maps every letter to its lower case
 //	upper      maps every letter to its upper case
 //	title      maps the first letter of every word to its title case and the others to lower case; a word goes on after
-//	           an apostrophe, unless one letter alone is before it: "Jean-Pierre", "O'Neil", "Sam's"
-//	map        puts Values[text] in the place of the text, or Else where Values has no such text; without Else other text
-//	           is kept
-//	default    puts Value in the place of empty text
-//	constant   puts Value in the place of anything, null included
-//	concat     joins the text and those of other Fields of the segment, with Separator between them; empty ones are left
-//	           out, and white space around those of the other fields is ignored
-//	hash       puts the SHA-256 of the text, in lower-case hexadecimal digits, in its place
-//	substring  keeps Length characters, Start of them skipped; where a cut would part a letter from its combining marks or
-//	           break a joined sequence, the text begins later or ends earlier
-//	replace    puts With in the place of each match of Pattern; $1 or ${name} in With are what a group has matched, $$ is $
-//	match      makes text invalid in which Pattern matches nothing
-//	func       puts what a Go function, one of [Options].Funcs, makes of the text in its place
+//	           an apostrophe, unless only one letter is before it: "Jean-Pierre", "O'Neil", "Sam's"
+//	map        replaces the text by Values[text], or by Else where Values has no such text; without Else, such text is
+//	           kept
+//	default    replaces empty text by Value
+//	constant   replaces anything, including null, by Value
+//	concat     joins the text and the texts of other Fields of the segment, with Separator between them; empty texts are
+//	           left out, and white space around those of the other fields is ignored
+//	hash       replaces the text by its SHA-256, in lower-case hexadecimal digits
+//	substring  skips Start characters and keeps the next Length; where a cut would part a letter from its combining marks
+//	           or break a joined sequence, the text begins later or ends earlier
+//	replace    replaces each match of Pattern by With; $1 or ${name} in With stand for what a group has matched, $$ for $
+//	match      makes text invalid if Pattern matches nothing in it
+//	func       replaces the text by the result of a Go function, which is one of [Options].Funcs
 //
-// Letters are mapped one by one and alike in every language, so "ß" has no upper case here. Patterns are those of package
-// regexp (RE2), and look at the text as it came: with line breaks, if there are any. The formats of dates and numbers are
-// not transforms: see Layouts, Layout, Places and Booleans of [Field].
+// Letters are mapped one by one and in the same way for every language, so "ß" has no upper case here. Patterns are those
+// of package regexp (RE2), and are matched against the text as it came, including any line breaks. The formats of dates
+// and numbers are not transforms: see Layouts, Layout, Places and Booleans of [Field].
 //
-// Four rules hold for all of them:
+// Four rules hold for all transforms:
 //
 //   - trim, lower, upper and title pass a typed value (a number, a boolean, a date) unchanged. Any other transform takes
-//     its text, as [Text] would write it, and what follows has text.
+//     the text of the value, as [Text] would write it, and the transforms after it get text.
 //   - Null counts as empty text. Empty text passes unchanged, except through default, constant and concat, and through map
 //     where Values has "".
-//   - From the first transform on that is none of trim, lower, upper and title, text that is not UTF-8 is invalid, and
-//     other text is normalised (NFC), as are Values, so that equal letters compare equal.
-//   - What a transform makes is treated as if the segment had held it: the word NULL is reported, text that is too long
-//     is dealt with.
+//   - From the first transform that is not trim, lower, upper or title, text that is not UTF-8 is invalid, and other text
+//     is normalised (NFC), as are Values, so that equal letters compare equal.
+//   - The result of a transform is treated as if the segment had held it: the word NULL is reported, and text that is too
+//     long is dealt with.
 type Transform struct {
 	Name string `json:"name"`
 
@@ -57,25 +57,26 @@ type Transform struct {
 	Pattern string `json:"pattern,omitempty"`
 	With    string `json:"with,omitempty"`
 
-	// Func and Version are for func: those of one of Options.Funcs. A mapping that names a version is bound to no other.
+	// Func and Version are for func: the Name and Version of one of Options.Funcs. A mapping that names a version can not
+	// be bound to another version.
 	Func    string `json:"func,omitempty"`
 	Version string `json:"version,omitempty"`
 
-	// Fail is what a value that the transform refuses does, in place of Field.Invalid: [Blank], [Absent] or [Reject]. It is
-	// for match, func and concat, which refuses parts that have no text.
+	// Fail says what happens to a value that the transform refuses, in place of Field.Invalid: [Blank], [Absent] or
+	// [Reject]. It is for match, func and concat; concat refuses parts that can not be written as text.
 	Fail Policy `json:"fail,omitempty"`
 }
 
 // Func is a transform written in Go, for [Options].Funcs.
 type Func struct {
-	// Name and Version are what a [Transform] asks for. A Func that gives other results needs another Version: the mapping
-	// is what says how a value was made.
+	// Name and Version are what a [Transform] asks for. A Func whose results change needs another Version, so that the
+	// mapping says how a value was made.
 	Name, Version string
 
-	// Apply appends to dst, which is empty, what becomes of text, and returns it. An error makes the value invalid; its
-	// text is shown nowhere, as it may quote the value, and [Mapping.Bind] may call Apply to check a Field's Default.
+	// Apply appends its result for text to dst, which is empty, and returns it. An error makes the value invalid; the text
+	// of the error is shown nowhere, as it may quote the value. [Mapping.Bind] may call Apply to check a Field's Default.
 	// Apply must be safe for concurrent use, give the same result for the same text, and neither keep text nor write to it:
-	// text may be the memory of the source, or of a string.
+	// text may be memory of the source, or of a string.
 	Apply func(dst, text []byte) ([]byte, error)
 }
 

@@ -13,11 +13,11 @@ type Type string
 const (
 	// Text is one line of text. CR, LF, the pair CR LF, tab, vertical tab, form feed, U+0085, U+2028 and U+2029 become
 	// one space each; other control characters, and U+FEFF at the start, are dropped. White space at the ends is kept.
-	// What is left is normalised (Unicode form NFC). Text that is too long then is cut at a character, earlier when the cut
-	// would part a letter from its combining marks or break a joined sequence, and reported as [Shortened]; Field.Long may
-	// say otherwise, and where Flatten is set, text of which the cut would make JSON of a list or an object is left blank.
-	// Text that is nothing but the word NULL, in any case, white space and invisible marks apart, is rendered as it is and
-	// reported as [Kept]: some destinations take it for a missing value.
+	// What is left is normalised (Unicode form NFC). If the text is then too long, it is cut at a character and reported as
+	// [Shortened]; the cut is earlier where it would part a letter from its combining marks or break a joined sequence.
+	// Field.Long may say otherwise. Where Flatten is set, text that the cut would turn into JSON of a list or an object is
+	// left blank. Text that is the word NULL, in upper or lower case, and nothing else but white space and invisible marks,
+	// is rendered as it is and reported as [Kept]: some destinations take it for a missing value.
 	// Integers, decimals and floats are written plainly, without an exponent; booleans as 1 and 0; dates as [Date] and
 	// date-times as [DateTime] render them by default; lists and objects as Field.Flatten says.
 	//
@@ -25,9 +25,9 @@ const (
 	// [ReasonJSON], [ReasonList]; for a key also [ReasonNull], [ReasonInvisible] and "longer than 100 characters".
 	Text Type = "text"
 
-	// Integer is an optional sign and up to 30 digits; a fraction of zeros is accepted ("12.00"), and so are a dot without
-	// one ("12.") and a fraction alone (".0"). Rendered without "+",
-	// leading zeros or "-0". Booleans are 1 and 0; decimals and floats must be whole.
+	// Integer is an optional sign and up to 30 digits. A fraction of zeros is accepted ("12.00"), and so are a dot without
+	// a fraction ("12.") and a fraction without digits before it (".0"). It is rendered without "+" and leading zeros, and
+	// never as "-0". Booleans are 1 and 0; decimals and floats must be whole.
 	//
 	// Invalid: [ReasonInteger], [ReasonDigits], [ReasonFinite].
 	Integer Type = "integer"
@@ -39,8 +39,8 @@ const (
 	// Invalid: [ReasonDecimal], [ReasonDigits], [ReasonFinite].
 	Decimal Type = "decimal"
 
-	// Boolean is rendered 1 or 0, or as Field.Booleans says, from booleans, the numbers 1 and 0 (integers, decimals and floats:
-	// 1, 1.00), and the texts 1, true, t, yes, y, 0, false, f, no and n in any case.
+	// Boolean is rendered 1 or 0, or as Field.Booleans says. It is read from booleans, from the numbers 1 and 0 (integers,
+	// decimals and floats: 1, 1.00), and from the texts 1, true, t, yes, y, 0, false, f, no and n, in upper or lower case.
 	//
 	// Invalid: [ReasonBoolean].
 	Boolean Type = "boolean"
@@ -51,39 +51,40 @@ const (
 	//	2006-01-02   20060102
 	//	2006-01-02T15:04   2006-01-02T15:04:05   2006-01-02T15:04:05.999
 	//
-	// where T may be a space, the dot before the fraction a comma, and a date-time may end in a zone: Z, +hh, +hhmm or
-	// +hh:mm. Without one it is in the
-	// field's zone already. Years are 1 to 9999; dates that do not exist, "0000-00-00" among them, are invalid.
+	// where a space may stand for T and a comma for the dot before the fraction, and a date-time may end in a zone: Z, +hh,
+	// +hhmm or +hh:mm. Without a zone it is in the field's zone. Years are 1 to 9999; dates that do not exist, such as
+	// "0000-00-00", are invalid.
 	//
 	// Invalid: [ReasonDate].
 	Date Type = "date"
 
-	// DateTime is rendered "2006-01-02 15:04:05" in the field's zone, or as Field.Layout says, fractions of a second cut
-	// off. It reads what [Date] reads; a date is midnight. Where clocks change, an instant is rendered as clocks showed it,
-	// so that two instants of the hour that comes twice look alike; text without a zone is rendered as it stands, a time
-	// that clocks skipped or the midnight that a zone does not have included.
+	// DateTime is rendered "2006-01-02 15:04:05" in the field's zone, or as Field.Layout says; fractions of a second are cut
+	// off. It reads what [Date] reads; a date is read as midnight. Where clocks change, an instant is rendered as clocks
+	// showed it, so that two instants of the hour that comes twice look the same. Text without a zone is rendered as it
+	// stands, even if it is a time that clocks skipped or a midnight that does not exist in the zone.
 	//
 	// Invalid: [ReasonDate].
 	DateTime Type = "datetime"
 
-	// Language is one of Attribute.Values. The value is lower-cased, then looked up whole, in Values and then in
-	// Aliases, and then by its first part (up to "-" or "_") in the same way: fr, FR, fr_FR, fr-Latn-CA. When that finds
-	// nothing and the first part is a three-letter code of ISO 639-2 or -3 (fra, fre, ces, cze) that has one of two letters,
-	// this one is put in its place and the value looked up again. Where no Values are given, it is the first part if that
-	// has two or three letters, two where there are two. The name of a language or of a country is invalid.
+	// Language is one of Attribute.Values. The value is lower-cased and looked up whole, in Values and then in Aliases; then
+	// its first part (up to "-" or "_") is looked up in the same way: fr, FR, fr_FR, fr-Latn-CA. If that finds nothing, and
+	// the first part is a three-letter code of ISO 639-2 or -3 (fra, fre, ces, cze) of a language that also has a two-letter
+	// code, the two-letter code replaces it and the value is looked up again. Where no Values are given, the result is the
+	// first part if it has two or three letters, as the two-letter code where there is one. The name of a language or of a
+	// country is invalid.
 	//
-	// A code of two letters that an alias of another language leads to is the destination's own: where "cs" leads to "cz",
-	// "ko" to "kr" and "pt_br" to "br", these three are Czech, Korean and Brazilian Portuguese, and not what ISO 639 means by
-	// "kr" (Kanuri) and "br" (Breton). Such a code is taken alone, or with a region of the same two letters (kr, kr_KR,
-	// br_BR). With any other part behind it, and for a code of three letters that comes down to it, it is invalid: kr_NG,
-	// br_FR, kau, bre.
+	// If an alias of another language leads to a two-letter code, that code has the destination's meaning and not that of
+	// ISO 639: where "cs" leads to "cz", "ko" to "kr" and "pt_br" to "br", these codes are Czech, Korean and Brazilian
+	// Portuguese, and not Kanuri ("kr") and Breton ("br") as in ISO 639. Such a code is accepted alone, or with a region of
+	// the same two letters (kr, kr_KR, br_BR). It is invalid with any other part behind it (kr_NG, br_FR), and so is a
+	// three-letter code that ISO 639 gives that two-letter code (kau, bre).
 	//
 	// Invalid: [ReasonLanguage].
 	Language Type = "language"
 
 	// Phone is an international number, rendered "00", country code, number. "+" at the start is read as "00"; spaces
 	// (the no-break ones too), dots, dashes, slashes, parentheses and a trunk zero written "(0)" are dropped. Anything
-	// else, a national number above all, is invalid. There are 7 to 15 digits after the 00, the first not 0.
+	// else, in particular a national number, is invalid. There are 7 to 15 digits after the 00, and the first is not 0.
 	//
 	// A trunk zero without parentheses ("+33 06 39 98 01 17") is invalid for the country codes of Europe whose numbers never
 	// begin with 0: 30 to 34, 36, 40, 41, 43 to 49, 350 to 359, 370 to 377, 380 to 383, 385 to 387, 389, 420, 421 and 423;
@@ -93,21 +94,24 @@ const (
 	// Invalid: [ReasonPhone].
 	Phone Type = "phone"
 
-	// Email is an e-mail address as people have them, normalised (NFC) and lower-cased: a local part of letters, digits and
-	// the signs that need no quotes (RFC 5321, dot-string), one "@", and a domain of two or more labels of letters, digits
-	// and inner hyphens, the last not of digits alone. Dots neither begin nor end a part, nor follow one another. The local
-	// part has at most 64 bytes, a label 63 characters, the domain 253. Letters may be non-ASCII (RFC 6531).
+	// Email is an e-mail address in the form that people use, normalised (NFC) and lower-cased: a local part of letters,
+	// digits and the signs that need no quotes (RFC 5321, dot-string), one "@", and a domain of two or more labels of
+	// letters, digits and inner hyphens, the last of which is not all digits. A dot neither begins nor ends a part, and no
+	// two dots are adjacent. The local part has at most 64 bytes, a label 63 characters, the domain 253. Letters may be
+	// non-ASCII (RFC 6531).
 	//
-	// The standards allow more that no mailing takes: quoted local parts, comments, IP addresses in brackets, a domain
-	// without a dot or with one at the end. This is invalid, as is an address within text ("Ann <a@example.com>") and more
-	// than one address. Zero-width and bidirectional marks are invalid but at the ends, where they are ignored.
+	// The standards also allow forms that no mailing accepts: quoted local parts, comments, IP addresses in brackets, a
+	// domain without a dot or with a dot at the end. They are invalid, and so are an address within text
+	// ("Ann <a@example.com>") and more than one address. Zero-width and bidirectional marks are ignored at the ends, and
+	// invalid elsewhere.
 	//
 	// Invalid: [ReasonEmail], [ReasonEmailLength], [ReasonInvisible], [ReasonUTF8].
 	Email Type = "email"
 
-	// Lists are changes of list membership: signed ids 0 to 63 separated by commas, "+1,-4" for a subscription to list 1
-	// and none to list 4. Rendered ascending, each id once. An id without its sign or with both is invalid. A list value is
-	// read too, its elements being such texts; a number is invalid, as it has no sign.
+	// Lists are changes of list membership: signed ids from 0 to 63, separated by commas. "+1,-4" subscribes to list 1 and
+	// ends the subscription to list 4. They are rendered in ascending order, each id once. An id without a sign, or one that
+	// is there with both signs, is invalid. A list value is read too, if its elements are such texts; a number is invalid,
+	// since it has no sign.
 	//
 	// Invalid: [ReasonLists].
 	Lists Type = "lists"
@@ -127,8 +131,8 @@ type Attribute struct {
 	// Values are the codes that a [Language] attribute takes; nil is any.
 	Values []string
 
-	// Aliases lead from other spellings of a Language to one of Values, e.g. "cs" to "cz" or "pt_br" to "br". What they say
-	// of the codes they lead to is at [Language].
+	// Aliases lead from other spellings of a Language to one of Values, e.g. "cs" to "cz" or "pt_br" to "br". See [Language]
+	// for what they imply for the codes that they lead to.
 	Aliases map[string]string
 }
 

@@ -13,21 +13,21 @@ import (
 //
 //	Read = Rejected + Duplicate + HeldBack + Unchanged + Inserted + Updated
 type Report struct {
-	// Plan identifies the plan; empty in that of [Activation.Preview].
+	// Plan identifies the plan; it is empty in the report of [Activation.Preview].
 	Plan string `json:"plan,omitempty"`
 	// Reason was given to [Plan.Release], if the plan was released.
 	Reason string `json:"reason,omitempty"`
 
 	Read      int64 `json:"read"`      // records of the segment
 	Rejected  int64 `json:"rejected"`  // not sent, with a reason
-	Duplicate int64 `json:"duplicate"` // surplus records with the key of another
+	Duplicate int64 `json:"duplicate"` // not sent, since another record with the key is taken
 	HeldBack  int64 `json:"held_back"` // new, and not among the known keys
 	Unchanged int64 `json:"unchanged"` // nothing to send
 	Inserted  int64 `json:"inserted"`  // rows for records not sent before, where contacts may be created
 	Updated   int64 `json:"updated"`   // all other rows
 
-	// Candidates counts the records that the [Differ] gave out to be rendered: the
-	// others it knew to be unchanged. 0 without one.
+	// Candidates counts the records that the [Differ] gave out to be rendered; it
+	// knew that the others are unchanged. It is 0 without a Differ.
 	Candidates int64 `json:"candidates,omitempty"`
 
 	Left int64 `json:"left"` // keys sent before that are not in the segment any more
@@ -35,53 +35,57 @@ type Report struct {
 	// because the segment is partial or has records without a usable key, one of
 	// which may be theirs. They are not among Left.
 	Uncertain int64 `json:"uncertain"`
-	// LeftRows counts the rows that unsubscribe contacts among Left, or clear their
-	// attributes, and Deleted those that delete them, as [Activation.Left] says. They
-	// are not among Inserted and Updated. LeftSkipped says in a sentence why Left
-	// does nothing, or not about all of them; empty when there is no reason.
+	// LeftRows counts the rows that unsubscribe contacts that have left or clear
+	// their attributes, and Deleted counts the rows that delete them, as
+	// [Activation.Left] says. These rows are not among Inserted and Updated.
+	// LeftSkipped says in a sentence why Activation.Left does nothing about some or
+	// all of these contacts; it is empty when there is no reason.
 	LeftRows    int64  `json:"left_rows,omitempty"`
 	Deleted     int64  `json:"deleted,omitempty"`
 	LeftSkipped string `json:"left_skipped,omitempty"`
 	First       bool   `json:"first"` // nothing was ever delivered from this state
 
-	// Rejections counts what was found wrong with values, whether or not the
-	// record was rejected for it, by field, reason and action.
+	// Rejections counts the faults of values, whether or not the record was rejected
+	// for them, by field, attribute, reason and action.
 	Rejections []RejectionCount `json:"rejections"`
 	// Columns counts the changes by attribute, without the key, in mapping order.
 	Columns []ColumnCount `json:"columns"`
-	// Dropped are the attributes sent before that the mapping lacks now.
+	// Dropped are the attributes that were sent before and that the mapping lacks now.
 	Dropped []string `json:"dropped,omitempty"`
-	// Unverified are custom columns of which nobody has declared that they exist
-	// in the universe; if one does not, Splio skips the whole file.
+	// Unverified are custom columns that nobody has declared to exist in the
+	// universe; if one of them does not exist, Splio skips the whole file.
 	Unverified []string `json:"unverified,omitempty"`
-	// UnchangedCells counts the cells, the key aside, that are sent though they did
-	// not change, in rows about contacts that were sent before.
+	// UnchangedCells counts the cells, other than the key, that are sent although
+	// they did not change, in rows about contacts that were sent before.
 	UnchangedCells int64 `json:"unchanged_cells"`
-	// Doubts are sentences on what the plan relies upon and the import
-	// configuration does not say.
+	// Doubts are sentences about what the plan relies on although the import
+	// configuration does not state it.
 	Doubts []string `json:"doubts,omitempty"`
-	// Brakes says how near to each of the [Brakes] the plan came: in the order of
-	// the fields there, without those that do not apply. Of a brake for each
-	// attribute it names the attributes that hit it, or else the nearest.
+	// Brakes says how near the plan came to each of the [Brakes], in the order of
+	// their fields, without those that do not apply. A brake that applies to each
+	// attribute is listed with the attributes that hit it, or else with the one that
+	// came nearest.
 	Brakes []BrakeReading `json:"brakes"`
-	// Files are those of the plan, none when there is nothing to send.
+	// Files are the files of the plan; none when there is nothing to send.
 	Files []File `json:"files"`
 
-	// Waiting are the files of earlier plans that were in the drop directory when
-	// the delivery began, the latest 100 at most. WaitingUnknown says that they could
-	// not be looked for, or the destination does not let us. See [Activation.Waiting].
+	// Waiting are the files of earlier plans that were still in the drop directory
+	// when the delivery began, the latest 100 at most. WaitingUnknown says that it is
+	// not known whether there are any, because looking failed or the destination does
+	// not allow it. See [Activation.Waiting].
 	Waiting        []string `json:"waiting,omitempty"`
 	WaitingUnknown bool     `json:"waiting_unknown,omitempty"`
 
 	// HistorySkipped says in a sentence why the run is not in the history and was not
-	// compared with it; empty when it is. See [Activation.History].
+	// compared with it. It is empty when the run is in the history. See
+	// [Activation.History].
 	HistorySkipped string `json:"history_skipped,omitempty"`
 
-	// Resumed is the report of an earlier plan whose delivery this run ended first.
+	// Resumed is the report of an earlier plan whose delivery this run completed first.
 	Resumed *Report `json:"resumed,omitempty"`
 }
 
-// RejectionCount counts rejections that are alike.
+// RejectionCount counts the rejections with the same field, attribute, reason and action.
 type RejectionCount struct {
 	Field     string         `json:"field"`     // of the segment; empty when the record as a whole is meant
 	Attribute string         `json:"attribute"` // of the contact
@@ -90,22 +94,22 @@ type RejectionCount struct {
 	Count     int64          `json:"count"`
 }
 
-// ColumnCount counts the records sent before in which an attribute changed.
+// ColumnCount counts the records that were sent before and in which an attribute changed.
 type ColumnCount struct {
 	Name    string `json:"name"`
 	Changed int64  `json:"changed"`
-	// Added: the attribute was not sent before. Then Changed counts the records
-	// sent before that have a value in it.
+	// Added says that the attribute was not sent before. Changed then counts the
+	// records that were sent before and now have a value in it.
 	Added bool `json:"added,omitempty"`
 }
 
-// ReasonConflict is the reason of a record whose key another record has too,
-// with other cells.
+// ReasonConflict is the reason of a record that is rejected because another record
+// has the same key and different cells.
 const ReasonConflict = "another record with this key says otherwise"
 
-// ReasonKey is the reason of a record whose key a file can not hold as it is:
-// with the default [Format], one with a backslash before a quote (FORMAT.md,
-// section 2).
+// ReasonKey is the reason of a record whose key can not be written to a file
+// unchanged: with the default [Format], a key with a backslash before a quote
+// (FORMAT.md, section 2).
 const ReasonKey = "a key that the file can not hold as it is"
 
 // ReasonQuotes is the reason of a record with a value that would need quotes,

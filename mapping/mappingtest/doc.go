@@ -15,15 +15,15 @@
 //
 // # Golden files
 //
-// A golden file has a JSON object on each line for each record, in UTF-8, to be read and reviewed by people:
+// A golden file has one line for each record, with a JSON object in UTF-8, to be read and reviewed by people:
 //
 //	{"record":"all fields","cells":{"email":"ann@example.net","firstname":"Ann","tier":""}}
 //	{"record":"bad phone","cells":{"cellphone":"","email":"ann@example.net"},"reports":{"cellphone":"not an international phone number: blanked"}}
 //	{"record":"no e-mail","rejected":true,"reports":{"email":"no value: rejected"}}
 //
-// An empty cell is "", an absent one is not there, and a record that is rejected has no cells. Members have exactly these
-// names, each of them once. With the environment variable [UpdateEnv] set to 1 the files are written instead of compared;
-// look at what has changed in them before you commit them.
+// An empty cell is "", an absent cell has no member, and a rejected record has no cells. The members have exactly these
+// names, and each name is there at most once. With the environment variable [UpdateEnv] set to 1, the files are written
+// instead of compared; look at what has changed in them before you commit them.
 //
 // # Values in the open
 //

@@ -20,9 +20,10 @@ import (
 //	MAPPINGTEST_UPDATE=1 go test ./...
 const UpdateEnv = "MAPPINGTEST_UPDATE"
 
-// Golden renders named records, given as to [Kit.Row], and fails the test for each that renders to something else than the
-// golden file says, for each that the file lacks, and for each in the file that is not among the records. A file that is
-// missing, empty or not as described at the top of the package fails the test too, and so does an empty table.
+// Golden renders named records, given as to [Kit.Row], and compares them with the golden file. It fails the test for each
+// record that renders to something else, for each that the file lacks, and for each in the file that is not among the
+// records. A file that is missing, empty or not as described in the package comment fails the test too, and so does an
+// empty table.
 func (k *Kit) Golden(path string, records map[string]map[string]any) {
 	k.t.Helper()
 	var rows []goldenRow
@@ -32,12 +33,13 @@ func (k *Kit) Golden(path string, records map[string]map[string]any) {
 	k.check(path, rows, byName, len(rows))
 }
 
-// Sample renders a segment and compares it with the golden file of an earlier time. Records belong together that have
-// the same key, where no other has it on its side, and the rest, such as those without a usable key, by where they are
-// between these; so a record more or less does not make others differ. It fails the test when any record renders to
-// something else, and says which attributes have changed in how many records, with the first differences. The mapping is
-// bound to the segment's own fields. A segment without records fails the test, as does one that cannot be read, and a
-// file that is missing, empty or not as described at the top of the package.
+// Sample renders a segment and compares it with a golden file that was written earlier. A record of the segment is
+// compared with the record of the file that has the same key, if the key is unique on both sides. The other records, such
+// as those without a usable key, are matched by their position between these, so that an added or removed record does not
+// make others differ. Sample fails the test when any record renders to something else, and says which attributes have
+// changed in how many records, with the first differences. The mapping is bound to the segment's own fields. A segment
+// that has no records or cannot be read fails the test, and so does a file that is missing, empty or not as described in
+// the package comment.
 //
 // All rows are held in memory: a sample has some thousand records, not millions.
 func (k *Kit) Sample(path string, segment mapping.Source) {

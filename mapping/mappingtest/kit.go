@@ -17,8 +17,9 @@ type Kit struct {
 	mapper  *mapping.Mapper
 }
 
-// New binds m and returns the kit that tests it, or ends the test with every problem of the mapping. The segment has the
-// given fields or, without any, those that m reads. m and o must stay as they are while the kit is used.
+// New binds m and returns the kit that tests it. If m can not be bound, it ends the test and reports every problem of the
+// mapping. The segment has the given fields, or, if none are given, those that m reads. Do not change m and o while the
+// kit is used.
 func New(t testing.TB, m mapping.Mapping, o mapping.Options, fields ...string) *Kit {
 	t.Helper()
 	fields = slices.Clone(fields)
@@ -67,10 +68,10 @@ func (k *Kit) On(t testing.TB) *Kit {
 	return &on
 }
 
-// Row renders a record: values by field, of the types that [mapping.ValueOf] takes. A field that is not named is null. A
-// field that the segment does not have, or a value of another type, ends the test.
+// Row renders a record, given as values by field, of the types that [mapping.ValueOf] takes. A field that is not named is
+// null. A field that the segment does not have, or a value of another type, ends the test.
 //
-// Row itself asks nothing of the outcome, not even that the record is accepted.
+// Row itself does not check the outcome, not even whether the record is accepted.
 func (k *Kit) Row(record map[string]any) Row {
 	k.t.Helper()
 	rec := &mapping.Record{Seq: 1, Values: make([]mapping.Value, len(k.fields))}
@@ -92,8 +93,8 @@ func (k *Kit) Row(record map[string]any) Row {
 	return r
 }
 
-// Rejects renders a record and fails the test unless it is rejected as a whole for that attribute and that reason, other
-// reasons apart. The attribute is empty for a reason that concerns no single one.
+// Rejects renders a record, and fails the test unless the record is rejected as a whole for that attribute and that
+// reason; it may have other faults besides. The attribute is empty for a reason that does not concern a single attribute.
 func (k *Kit) Rejects(record map[string]any, attribute, reason string) Row {
 	k.t.Helper()
 	return k.Row(record).Reports(attribute, reason, mapping.Rejected)

@@ -13,8 +13,8 @@ import (
 // Absent in a map of wanted cells stands for no cell at all, where "" is an empty one. No cell can hold it.
 const Absent = "\x00absent"
 
-// Row is what a record was rendered to. Its methods check it, fail the test where need be, and return it for the next
-// check; for anything else, look at its fields. Like the record, they are the caller's, and hold values.
+// Row is what a record was rendered to. Its methods check it, fail the test if a check fails, and return the Row for the
+// next check; for any other check, use its fields. The fields belong to the caller, like the record, and hold values.
 type Row struct {
 	// Cells are the cells by attribute. An absent cell has no entry. In a rejected record, they are those that could be
 	// rendered.
@@ -83,8 +83,9 @@ func (r Row) compare(want, got map[string]string) {
 	}
 }
 
-// Reports fails the test unless what was found wrong with the record includes that attribute with that reason and action.
-// The attribute is empty for a reason that concerns no single one. [mapping.Rejected] also means that there is no row.
+// Reports fails the test unless the faults of the record include that attribute with that reason and action. The attribute
+// is empty for a reason that does not concern a single attribute. A fault with the action [mapping.Rejected] means that the
+// record is rejected as a whole.
 func (r Row) Reports(attribute, reason string, action mapping.Action) Row {
 	r.t.Helper()
 	found := slices.ContainsFunc(r.Rejections, func(rejection mapping.Rejection) bool {
@@ -99,8 +100,8 @@ func (r Row) Reports(attribute, reason string, action mapping.Action) Row {
 	return r
 }
 
-// Clean fails the test unless nothing at all was found wrong with the record: no value was rejected, blanked, left out or
-// shortened, nor kept as worth a look.
+// Clean fails the test if anything was reported about the record: a value that was rejected, blanked, left out or
+// shortened, or one that was kept but is doubtful.
 func (r Row) Clean() Row {
 	r.t.Helper()
 	if len(r.Rejections) > 0 {

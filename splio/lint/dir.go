@@ -33,15 +33,14 @@ func (s *sharedKeys) add(key digest, no int32, at cellAt) {
 	}
 }
 
-// Dir checks the files of a directory, each like [File], and that no two contacts
-// files of one universe and day share a key: parts of one run never do, and of
-// files that wait together it is unknown which one is read first. The files are
-// those whose name ends in .csv, in any case, or has _contacts_ or
-// _deletecontacts_ in it; hidden ones and those that end in .part are left out,
-// and so are directories. Without any, the error says so.
+// Dir checks each file of a directory like [File], and also that no two contacts
+// files of one universe and day share a key: the files of one run never do, and it is
+// unknown which of several waiting files Splio reads first. It checks files whose name
+// ends in .csv, in upper or lower case, or contains _contacts_ or _deletecontacts_. It
+// leaves out directories, hidden files, and files whose name ends in .part. When there
+// is no file to check, the error says so.
 //
-// Memory grows with the keys of a day, by about 40 bytes each, up to 2,000,000
-// of them.
+// Memory grows by about 40 bytes for each key of a day, up to 2,000,000 keys.
 func Dir(dir string, o Options) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		o, err := o.validate()

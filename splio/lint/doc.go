@@ -1,5 +1,5 @@
-// Package lint checks files against what Splio accepts, before Splio does: a
-// single file ([File], [Reader]) or all that wait in a directory ([Dir]).
+// Package lint checks files against what Splio accepts, before Splio reads them: a
+// single file ([File], [Reader]), or all files that wait in a directory ([Dir]).
 //
 //	for f, err := range lint.File("acme_contacts_crm_20260302.csv", lint.Options{}) {
 //		if err != nil {
@@ -8,18 +8,20 @@
 //		fmt.Println(f)
 //	}
 //
-// A [Finding] has a place, a rule and what to do; never what a cell holds. It
-// shares no code with the writer of package splio, so that each can find the
-// other wrong.
+// A [Finding] says where something is wrong, by which rule, and what to do; never
+// what a cell holds. The package shares no code with the writer of package splio, so
+// that each can reveal errors of the other.
 //
-// Contacts files are checked whole. Of deletecontacts, whose columns are not
-// public, and of Splio's other scopes, the name, the bytes and the shape are.
+// Files of the scope contacts are checked completely. Of files of deletecontacts,
+// whose columns are not public, and of Splio's other scopes, only the name, the bytes
+// and the shape (lines, quotes, number of values) are checked.
 //
 // # Rules
 //
-// An error is what Splio would skip, or what would do harm; a warning, what
-// may be right in your universe or what nobody knows. The confidence of each rule
-// is that of splio/FORMAT.md, in the section given, where the sources are.
+// An error is something that Splio would skip, or that would do harm. A warning is
+// something that may be right in your universe, or of which nobody knows what Splio
+// makes of it. Each rule is described by what it demands. Its confidence is that of
+// the given section of splio/FORMAT.md, which names the sources.
 //
 //	rule               severity  confidence  section
 //	file-name          error     documented  1   four parts, joined with _: universe, scope, sub-sequence, date

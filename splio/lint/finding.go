@@ -14,7 +14,7 @@ type Severity string
 // The severities.
 const (
 	Error   Severity = "error"   // Splio would skip it, or it would do harm
-	Warning Severity = "warning" // it may be right, or nobody knows
+	Warning Severity = "warning" // it may be right, or nobody knows what Splio makes of it
 )
 
 // Finding is a fault and its place. A fault of a whole file is at line 1, column 1.
@@ -40,17 +40,16 @@ type Options struct {
 	Key string
 
 	// Custom are the custom columns that the universe has, by the names that
-	// headers use, with their types and limits (255 characters by default). Nil
-	// declares nothing: then any name that could be one passes, and what its
-	// cells hold is checked as text only.
+	// headers use, with their types and limits (255 characters by default). When it
+	// is nil, any name passes that a custom column could have, and the cells of such
+	// a column are checked as text only.
 	Custom []mapping.Attribute
 
-	// Max is the most findings of one rule in one file, 100 by default. Of others
-	// one more finding says how many they are.
+	// Max is the most findings of one rule in one file, 100 by default. When there
+	// are more, one further finding says how many.
 	Max int
 
-	// Strict also finds what is a matter of tidiness: a missing line end behind
-	// the last row.
+	// Strict also finds what is only untidy: a missing line end after the last row.
 	Strict bool
 }
 

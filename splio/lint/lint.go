@@ -47,8 +47,8 @@ type keySeen struct {
 	exact uint64 // digest without case folded
 }
 
-// File checks a file, its name included. An error that comes last is one of
-// reading, or of the options. The file is read while findings are ranged over.
+// File checks a file and its name. The file is read while the findings are ranged
+// over. An error of reading, or of the options, is yielded last.
 func File(path string, o Options) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		o, err := o.validate()
@@ -60,7 +60,7 @@ func File(path string, o Options) iter.Seq2[Finding, error] {
 	}
 }
 
-// Reader checks a file's content, and its name, if that is not "".
+// Reader is File for content from r. It also checks the name, unless that is empty.
 func Reader(name string, r io.Reader, o Options) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
 		o, err := o.validate()

@@ -1,34 +1,34 @@
-// Package planview shows people what a run would do before it does it: as text
-// for a terminal, as JSON, and as one HTML page that somebody who does not write
-// code can read and approve.
+// Package planview shows what a run would do before it does it: as text for a
+// terminal, as JSON, and as an HTML page on which somebody who does not write code
+// can decide whether to approve the plan.
 //
 //	report, err := activation.Preview(ctx, segment)
 //	...
 //	view := planview.New(report, planview.Options{Title: "Newsletter contacts"})
 //	err = view.HTML(file)
 //
-// A view is made of a [splio.Report], which [splio.Activation.Preview] returns and
-// a [splio.Plan] holds, and of what the caller adds: the state of the plan, the
-// history of runs, a few sample rows. It holds counts and names of attributes, and
+// A view is made from a [splio.Report], which [splio.Activation.Preview] returns and
+// a [splio.Plan] holds, and from what the caller adds: the state of the plan, the
+// history of runs, a few sample rows. It holds counts and names of attributes, but
 // no value of any contact unless samples were given.
 //
-// The page is one file without scripts, fonts or pictures from elsewhere; a
-// content security policy in it forbids the browser to load any. It follows the
-// light or dark setting of the reader, and can be printed.
+// The page is a single file that loads nothing from elsewhere, no scripts, fonts or
+// pictures, and its content security policy forbids the browser to do so. It follows
+// the light or dark setting of the reader, and can be printed.
 //
 // # Hostile text
 //
 // Names and values come from data. [View.Text] and [View.HTML] show control
-// characters, those that change the direction of text, and other invisible ones
-// by their code, as in <U+202E>. Values that a spreadsheet would take for a
-// formula get an apostrophe in front. [View.JSON] is for programs and holds text
-// as it is, in the escapes of JSON.
+// characters, characters that change the direction of text, and other invisible
+// characters by their code, as in <U+202E>. Values that a spreadsheet would take for a
+// formula get an apostrophe in front. [View.JSON] is for programs, and holds text as
+// it is, escaped as JSON requires.
 //
 // # JSON
 //
-// The keys stay as they are; new ones may come. Sentences are for people and may
-// be worded in another way from one version to the next: branch on "verdict" and
-// on the numbers.
+// The keys stay as they are; new keys may be added. Sentences are for people, and
+// their wording may change from one version to the next: branch on "verdict" and on
+// the numbers.
 //
 //	version    1
 //	title      as given

@@ -19,10 +19,10 @@ type Sample struct {
 
 const maxSampleLine = 1 << 20 // bytes
 
-// ReadSample reads the header and the first n rows of a contacts file that was
-// written with the format. [splio.Plan.Open] opens those of a plan that waits. It
-// reads little further than it has to. The caller sets File. On an error, which tells
-// the line and never what is in it, the sample is empty.
+// ReadSample reads the header and the first n rows of a contacts file that was written
+// with the format. [splio.Plan.Open] opens the files of a plan that waits. ReadSample
+// reads little more of the file than it needs. The caller sets File. An error names the
+// line, and never what is in it; the sample is then empty.
 func ReadSample(r io.Reader, format splio.Format, n int) (Sample, error) {
 	var s Sample
 	in := bufio.NewReader(r)

@@ -13,23 +13,23 @@ import (
 // version is that of the keys of JSON.
 const version = 1
 
-// Options are what a view shows beside the report. The zero value shows the report
-// alone.
+// Options are what a view shows besides the report. The zero value shows only the
+// report.
 type Options struct {
 	// Title says what the contacts are: "Contacts for Splio" when empty.
 	Title string
 
-	// Time is when the plan was made: [splio.Plan] has it. It is shown in its own time zone; the zero
-	// Time is not shown.
+	// Time is when the plan was made: [splio.Plan] has it. It is shown in its own
+	// time zone; the zero Time is not shown.
 	Time time.Time
 
-	// State is that of the plan that the report is of. Without one the state is
-	// concluded from the report: one whose files have not arrived is taken for
-	// neither approved nor on its way.
+	// State is the state of the plan that the report is about. When it is empty, the
+	// view takes the state from the report: a plan none of whose files has arrived
+	// then counts as not being sent, and as approved only if the report has a Reason.
 	State splio.PlanState
 
-	// Release is the command, or the place to click, that releases the plan. By
-	// default it is the Go code.
+	// Release tells the reader how to release the plan, such as by a command. By
+	// default it is the call in Go.
 	Release string
 
 	// History are earlier runs, oldest first, as [splio.Activation.History] returns
@@ -44,7 +44,7 @@ type Options struct {
 // MaxRuns is the number of earlier runs that a view shows.
 const MaxRuns = 30
 
-// Verdict says in a word what becomes of a plan.
+// Verdict says in one word where a plan stands.
 type Verdict string
 
 // The verdicts.
@@ -80,9 +80,9 @@ type View struct {
 // Stop is a brake that was hit.
 type Stop struct {
 	Brake   splio.Brake `json:"brake"`
-	Column  string      `json:"column,omitempty"` // of a brake for each attribute
+	Column  string      `json:"column,omitempty"` // the attribute, for a brake that applies to each attribute
 	Numbers string      `json:"numbers"`          // a sentence
-	Cause   string      `json:"cause"`            // the usual one, a sentence
+	Cause   string      `json:"cause"`            // the usual cause, a sentence
 }
 
 // Way is one of the things that a reader can do.
@@ -92,8 +92,9 @@ type Way struct {
 	Code  string `json:"code,omitempty"`
 }
 
-// New makes the view of a report, which stays the caller's: what is changed in it
-// later may or may not show. A nil report is one of a run that found nothing.
+// New makes the view of a report. The view may share memory with the report: do not
+// change the report while the view is used. A nil report counts as that of a run that
+// found nothing.
 func New(report *splio.Report, o Options) *View {
 	v := &View{Version: version, Title: o.Title, Time: o.Time}
 	if report != nil {
@@ -169,7 +170,7 @@ func delivered(files []splio.File) (n int) {
 	return n
 }
 
-// preview reports whether the report is of no plan that could be released.
+// preview reports whether the report is that of a preview, which has no plan to release.
 func (v *View) preview() bool { return v.Report.Plan == "" }
 
 func (v *View) ways(release string) []Way {

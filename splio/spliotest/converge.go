@@ -27,16 +27,16 @@ const (
 	// it must be where only existing contacts are updated.
 	Ignored Kind = "ignored"
 
-	// Kept: a contact has a value and its record has none, the last row that had its
-	// column had an empty cell, and the sub-sequence keeps the value then. No file
-	// could do better, so [Splio.RequireConverged] always tolerates it. Where no such
-	// row has come, the value Differs.
+	// Kept: a contact has a value and its record has none. The last row that had the
+	// column had an empty cell, with which the sub-sequence keeps the value. No file
+	// could do better, so [Splio.RequireConverged] always tolerates it. If no such row
+	// has come, the kind is Differs.
 	Kept Kind = "kept"
 
-	// Replaced: a value differs in nothing but characters that a file cannot hold, or
-	// that not every reader of files understands alike: there are slashes in place of
-	// its backslashes before a quote and at its end, or, as where nothing is quoted,
-	// commas and apostrophes in place of all its semicolons and quotes
+	// Replaced: a value differs only in characters that a file cannot hold, or that
+	// not every reader of files understands in the same way. Either slashes replace
+	// its backslashes before a quote and at its end, or, as in files without quoting,
+	// commas replace all its semicolons and apostrophes all its quotes
 	// (splio/FORMAT.md, section 2).
 	Replaced Kind = "replaced"
 
@@ -162,13 +162,14 @@ func (s *Splio) waitingFiles() []string {
 // Each valid record must have its contact, and each of its cells must be the
 // contact's value, as Splio keeps it: a double with two places, a phone number
 // with the default prefix of some sub-sequence if it lacks its country code. A
-// cell that is absent is not compared, nor is a record that is rejected as a
-// whole, nor are valid records that share a key and are not alike, since which of
-// them counts is up to who syncs. For subscriptions, the lists joined and left are
-// looked at, and no others.
+// cell that is absent is not compared. Neither is a record that is rejected as a
+// whole, nor are valid records that share a key and differ, since it is up to the
+// sync which of them counts. For subscriptions, only the lists that a record joins or
+// leaves are compared.
 //
-// The error is of the segment or of the mapping: one that the universe has no
-// column for, or another key. The segment is read once and held in memory.
+// An error is about the segment, or about the mapping: for example, that it has a
+// column that the universe lacks, or another key. The segment is read once and held
+// in memory.
 func (s *Splio) Differences(ctx context.Context, segment mapping.Source, m mapping.Mapping, o mapping.Options) ([]Difference, error) {
 	said, err := s.readSegment(ctx, segment, m, o)
 	if err != nil {

@@ -16,27 +16,27 @@
 //	...
 //	universe.RequireConverged(t, segment, m, activation.Destination.Options())
 //
-// It shares no code with package splio, so that the two can disagree. It is no
-// copy of Splio either: what is written down nowhere is a guess here as well, which
-// is why [Rules] has every other reading of it. A sync that converges under each
-// of them does not depend on a guess.
+// It shares no code with package splio, so that the two can disagree. It is not a
+// copy of Splio either: where nothing is written down about Splio, its behaviour is a
+// guess here too, and [Rules] offers the other possible readings. A sync that
+// converges under each of them does not depend on a guess.
 //
 // # What is read
 //
 // A file whose name ends in ".csv" is read when [Splio.Import] is called, or by
-// [Splio.Watch] on schedule. Others, such as those that are still being sent under
-// a temporary name, are left alone.
+// [Splio.Watch] at intervals. Other files, such as those that are still being sent
+// under a temporary name, are left alone.
 //
 // A file is skipped as a whole when its name is not that of a known scope and
 // sub-sequence of the universe, when it is not UTF-8, begins with a byte order
 // mark or has too many lines, and when its header has an unknown column, one
 // column twice, or not the key. A row is skipped and reported when it has another
 // number of columns than the header, when its quotes are wrong, when its key is
-// missing, too long or not well-formed, and when another value is. All of this is
-// in the [Result], with reasons that quote no value.
+// missing, too long or not well-formed, and when another value is too long or not
+// well-formed. All of this is in the [Result], with reasons that quote no value.
 //
-// A right row is ignored, and counted so, where the sub-sequence may not create,
-// or not update, the contact.
+// A valid row is ignored, and counted as ignored, where the sub-sequence may not
+// create, or not update, the contact.
 //
 // # Values in the open
 //

@@ -24,13 +24,13 @@ type Result struct {
 	// Rows = Created + Updated + Deleted + Ignored + len(Skipped).
 	Rows, Created, Updated, Deleted int
 
-	// Ignored are right rows that the sub-sequence may not apply: those of contacts
-	// who are not there, or are there, where it does not create, or not update; and
-	// deletions of contacts who are not there.
+	// Ignored are valid rows that change nothing: about a contact that does not
+	// exist, where the sub-sequence does not create; about one that exists, where it
+	// does not update; and deletions of contacts that do not exist.
 	Ignored int
 
-	// Skipped are the rows that were skipped, and Cells the cells, where
-	// Rules.BadCellAlone is set, both in the order of the file.
+	// Skipped are the rows that were skipped and, where Rules.BadCellAlone is set,
+	// Cells are the cells that were, both in the order of the file.
 	Skipped, Cells []Skip
 }
 

@@ -10,8 +10,8 @@ import (
 // What is known about each rule is in splio/FORMAT.md, at the section given.
 type Rules struct {
 	// MaxLines and MaxDeletes are the most lines of a file of the scopes contacts
-	// and deletecontacts: 200,000 and 100,000 when 0 (documented; section 2). A
-	// test of what happens beyond them is quicker with less.
+	// and deletecontacts: 200,000 and 100,000 when 0 (documented; section 2). Lower
+	// limits make a test of what happens beyond them quicker.
 	MaxLines, MaxDeletes int
 
 	// HeaderNotCounted: the header is not one of these lines (unknown; section 2).
@@ -38,15 +38,14 @@ type Rules struct {
 	// (unknown; section 1). Otherwise it is read like any other.
 	OncePerName bool
 
-	// Order brings the names of the files that wait into the order in which they
-	// are read (unknown; section 9). It may sort or shuffle the slice, nothing
-	// else. Nil is the order of the bytes of the names, in which "_10" comes before
-	// "_2".
+	// Order puts the names of the files that wait into the order in which they are
+	// read (unknown; section 9). It may only reorder the slice. Nil is the order of
+	// the bytes of the names, in which "_10" comes before "_2".
 	Order func(names []string)
 
-	// BadCellAlone: a value that is not well-formed or too long costs the cell, and
-	// the contact keeps what it had, instead of the row (unknown; section 5). The
-	// key always costs the row.
+	// BadCellAlone: for a value that is not well-formed or too long, only the cell is
+	// skipped, and the contact keeps the value that it had. Otherwise the row is
+	// skipped (unknown; section 5). For such a key the row is always skipped.
 	BadCellAlone bool
 
 	// CountBytes: limits count bytes, not characters (unknown; section 5).
@@ -67,8 +66,8 @@ type Rules struct {
 	AnyPhone bool
 
 	// PrefixAll: the default prefix of a sub-sequence goes before every number, even
-	// one that has its country code. Otherwise only before those that begin with
-	// neither 00 nor "+" (documented in these words only: that lack a country code;
+	// one that has its country code. Otherwise it goes only before numbers that begin
+	// with neither 00 nor "+" (documented only as numbers that lack a country code;
 	// section 7).
 	PrefixAll bool
 

@@ -96,10 +96,10 @@ func (c *contact) export(key string) Contact {
 	return Contact{Key: key, Fields: maps.Clone(c.fields), Lists: c.lists.ids()}
 }
 
-// Put makes contacts, or replaces those of their keys, as somebody may who works in
-// the application. Values are not looked at; a custom field may be given by its
-// name or its id. When a key is missing or the universe lacks a field or a list,
-// nothing is done.
+// Put creates contacts, or replaces those with the same keys, as a user of the
+// application may do. Values are not checked; a custom field may be given by its name
+// or its id. When a key is missing, or the universe lacks a field or a list, Put does
+// nothing and returns an error.
 func (s *Splio) Put(contacts ...Contact) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
