@@ -297,6 +297,11 @@ func (t *tables) find(digests []uint64, p *places) {
 			p.at[i], p.in[i] = t.near.one(digests[i]), t.near
 		}
 	}
+	for i, at := range p.at[:len(digests)] { // so that what comes next does not wait either
+		if at >= 0 {
+			p.touched ^= byte(atomic.LoadUint64(&p.in[i].found[at>>6]))
+		}
+	}
 }
 
 // place looks for one digest in both tables.
